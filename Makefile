@@ -1,0 +1,102 @@
+# Salus: `make help` lists every target.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+TOOLS := .tools/bin
+VERSITYGW_VERSION := v1.7.0
+export PATH := $(CURDIR)/$(TOOLS):$(PATH)
+
+.PHONY: help
+help: ## list every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# --- building -------------------------------------------------------------------------------
+$(VENV)/.run: requirements.txt
+	@$(PY_CHECK)
+	@echo "Building $(VENV) with $(PYTHON) ..."
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv -q --allow-existing --python "$(PYTHON)" $(VENV) && uv pip install -q --python $(PY) --require-hashes -r requirements.txt; \
+	else \
+	  "$(PYTHON)" -m venv $(VENV) && $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt; \
+	fi
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "Adding what the tests need ..."
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install -q --python $(PY) --require-hashes -r requirements-dev.txt; \
+	else \
+	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
+	fi
+	@touch $@
+
+PY_CHECK = "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else \
+  "Salus needs Python 3.11 or 3.12 and found %d.%d. Install one of them, or say which: make PYTHON=/path/to/python3.12 up" % v)'
+
+$(TOOLS)/versitygw:
+	@if command -v versitygw >/dev/null 2>&1; then mkdir -p $(TOOLS) && ln -sf "$$(command -v versitygw)" $@; \
+	elif command -v go >/dev/null 2>&1; then echo "Building versitygw, the S3 server the tests talk to ..."; \
+	  GOBIN=$(CURDIR)/$(TOOLS) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION); \
+	else echo "The tests need versitygw or Go to build it: install Go 1.24 or newer, or put versitygw on PATH." >&2; exit 1; fi
+
+.PHONY: tools
+tools: $(TOOLS)/versitygw ## build the real S3 server that the tests use
+
+.PHONY: browser
+browser:
+	@$(PY) -m tests.browser
+
+.PHONY: system-deps
+system-deps: ## install the Debian packages that tests need (root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$(sed 's/#.*//' deploy/debian-packages.txt)
+
+.PHONY: lock
+lock: ## pin requirements*.in with hashes (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+# --- running --------------------------------------------------------------------------------
+.PHONY: up
+up: $(VENV)/.run ## start the whole demo consortium; Ctrl-C stops it, a second `make up` resumes
+	@exec $(PY) -m salus.demo up
+
+.PHONY: reset
+reset: ## forget the demo: ledger, records, keys, people
+	@if [ -x $(PY) ]; then $(PY) -m salus.demo reset; else rm -rf var; fi
+
+# --- checking -------------------------------------------------------------------------------
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff, mypy and the import rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check -q .
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/mypy salus accounts ledger storage wallet mobile_api interop oversight
+
+.PHONY: test
+test: $(VENV)/.dev tools browser lint ## the whole suite: lint, units, real processes, real browser
+	$(PY) -m pytest -m "not full"
+
+.PHONY: test-full
+test-full: $(VENV)/.dev tools browser ## the long matrices, schedules and soaks
+	$(PY) -m pytest -m full
+
+.PHONY: simulate
+RUNS ?= 20000
+simulate: $(VENV)/.dev ## search consensus schedules for a fork: RUNS=20000 SEED=0
+	$(PY) -m tests.ledger.simulator --runs $(RUNS) --seed $(or $(SEED),0)
+
+# --- measuring ------------------------------------------------------------------------------
+.PHONY: bench-journey
+bench-journey: $(VENV)/.dev browser ## approve tap to first paint at the bedside, 100 runs
+	$(PY) -m bench.journey
+
+.PHONY: bench-storage
+bench-storage: $(VENV)/.dev ## put and get, MB/s
+	$(PY) -m bench.storage
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev browser ## take every page's picture into docs/img
+	$(PY) -m tests.flows.screenshots
