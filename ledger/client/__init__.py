@@ -1,0 +1,1 @@
+"""The ledger's client: private to the ledger, published through `ledger.api`."""
