@@ -1,7 +1,9 @@
 # Salus: `make help` lists every target.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+SUPPORTED := import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
+# The first interpreter that both runs and is a version we support (a pyenv shim may exist and not run).
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c '$(SUPPORTED)' 2>/dev/null && command -v $$p && break; done)
 VENV := .venv
 PY := $(VENV)/bin/python
 TOOLS := .tools/bin
@@ -14,7 +16,8 @@ help: ## list every target
 
 # --- building -------------------------------------------------------------------------------
 $(VENV)/.run: requirements.txt
-	@$(PY_CHECK)
+	@if ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
+	  echo "Salus needs Python 3.11 or 3.12 and found neither. Install one, or say which: make up PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@echo "Building $(VENV) with $(PYTHON) ..."
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv -q --allow-existing --python "$(PYTHON)" $(VENV) && uv pip install -q --python $(PY) --require-hashes -r requirements.txt; \
@@ -31,9 +34,6 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
 	fi
 	@touch $@
-
-PY_CHECK = "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else \
-  "Salus needs Python 3.11 or 3.12 and found %d.%d. Install one of them, or say which: make PYTHON=/path/to/python3.12 up" % v)'
 
 $(TOOLS)/versitygw:
 	@if command -v versitygw >/dev/null 2>&1; then mkdir -p $(TOOLS) && ln -sf "$$(command -v versitygw)" $@; \

@@ -1,0 +1,1 @@
+"""The demo consortium on one machine: `make up`."""
