@@ -1,0 +1,80 @@
+"""What the application answers its engine: frozen values, named after CometBFT's ABCI 2.0 responses."""
+
+from dataclasses import dataclass
+
+from ledger.types.tx import Body
+from ledger.types.tx_errors import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a transaction did, for subscribers and indexers: a type and (key, value) attributes."""
+
+    type: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Whether a mempool may hold the transaction. `sender` is the author, for per-author limits."""
+
+    code: Code
+    reason: str = ""
+    tx_hash: bytes = b""
+    sender: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True when the transaction passes every rule against the committed state."""
+        return self.code is Code.OK
+
+    @property
+    def permanent(self) -> bool:
+        """True when the same bytes can never pass later."""
+        return self.code.permanent
+
+
+@dataclass(frozen=True, slots=True)
+class TxResult:
+    """What one transaction of a block did. `code` 0 is success; then `body` is set and `events` says what changed.
+
+    Only `code` enters CometBFT's last_results_hash (data, gas are empty); `reason` and `events` do not.
+    """
+
+    code: Code
+    reason: str = ""
+    events: tuple[Event, ...] = ()
+    body: Body | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """What FinalizeBlock answers: one result per transaction, in order, and the app hash after the block."""
+
+    results: tuple[TxResult, ...]
+    app_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The last committed height (0: genesis only), its header time in ms, and the app hash after it."""
+
+    height: int
+    app_hash: bytes
+    time_ms: int
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """A key's value in the state after block `height`, with an ICS-23 proof of presence or absence.
+
+    `value` is JCS bytes or None. `proof` is a protobuf `ics23.CommitmentProof` against the app hash after
+    `height`, which the header of `height + 1` carries; empty when it was not asked for.
+    """
+
+    key: bytes
+    value: bytes | None
+    height: int
+    app_hash: bytes
+    proof: bytes = b""
