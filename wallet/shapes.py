@@ -1,0 +1,347 @@
+"""The values that the wallet's door hands out and takes. All are immutable and JSON-ready.
+
+`msgspec.to_builtins(value)` or `msgspec.json.encode(value)` spells any of them for a browser. Times are
+milliseconds since 1970 UTC; bytes are base64url text; ids are those of docs/formats.md; `person_id` and
+`organisation_id` are UUIDs of accounts.
+"""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the door's values."""
+
+
+class OrganisationRef(Shape):
+    """An organisation as pages name it."""
+
+    organisation_id: uuid.UUID
+    did: str
+    name: str
+    name_zh: str
+    kind: str
+
+
+class Identifier(Shape):
+    """What one organisation calls a patient: `system` is a URI, `value` the number."""
+
+    organisation_id: uuid.UUID
+    system: str
+    value: str
+
+
+class PatientOrganisation(Shape):
+    """A patient's pairwise DID with one organisation.
+
+    `state`: `none` (the phone has to make keys), `pending` (signed, not yet committed), `registered`,
+    `rejected` (make new keys). `keyset` is the public key set of docs/formats.md section 2, or None.
+    `records_waiting`: how many records wait for this DID before they can be anchored.
+    """
+
+    organisation: OrganisationRef
+    did: str
+    state: str
+    keyset: dict[str, Any] | None
+    records_waiting: int
+
+
+class PatientProfile(Shape):
+    """`custody`: `self`, `custodial`, or `""` before set-up. `emergency`: `allow`, `summary`, `never`.
+
+    `code` is shown as `XXXX-XXXX` (Crockford base 32). `ledger` is the chain id that every body names.
+    """
+
+    person_id: uuid.UUID
+    code: str
+    ledger: str
+    custody: str
+    emergency: str
+    organisations: list[PatientOrganisation]
+
+
+class DidRegistration(Shape):
+    """A signed `DidRegistered` (custody `self`) for the patient's DID with one organisation."""
+
+    organisation_id: uuid.UUID
+    wire: bytes
+
+
+class SealKey(Shape):
+    """A public sealing key as requests and key sets spell it: `public` is b64u."""
+
+    suite: str
+    public: str
+    id: str
+
+
+class DeviceChallenge(Shape):
+    """What a clinician's new device signs to prove that it holds its key.
+
+    The device signs `"salus/device/v1" ‖ 0x00 ‖ JCS({"challenge","did","person","seal_key":{"id","public",
+    "suite"}})` with its did:key; `person` is the person's UUID as text. Valid for five minutes.
+    """
+
+    challenge: str
+    person_id: uuid.UUID
+    expires_at: int
+
+
+class ClinicianDevice(Shape):
+    """`state`: `pending` (the credential is not on the ledger yet), `registered`, `revoked`, `rejected`."""
+
+    did: str
+    seal_key: SealKey
+    credential: str
+    credential_hash: str
+    valid_until: int
+    state: str
+    organisation: OrganisationRef
+
+
+class RecordPart(Shape):
+    """One record to be stored: `content` is its plaintext, whole or as a stream read once.
+
+    `type` is a FHIR resource type or `ImagingStudy` and the like; `label` an HL7 v3 Confidentiality code
+    (N, R, V); `group` ties parts together (an encounter, a day, a claim); period bounds are `YYYY-MM-DD` or "".
+    """
+
+    type: str
+    label: str
+    group: str
+    period_start: str
+    period_end: str
+    content: bytes | BinaryIO
+
+
+class IngestedRecord(Shape):
+    """What became of one part, in the order given. `duplicate`: these bytes were here already."""
+
+    record_id: str
+    state: str
+    duplicate: bool
+
+
+class RecordView(Shape):
+    """A record's metadata; never its content.
+
+    `state`: `awaiting_key` (the patient has no keys yet), `anchoring`, `anchored`, `failed` (see `reason`).
+    """
+
+    record_id: str
+    source: OrganisationRef
+    type: str
+    label: str
+    group: str
+    period_start: str
+    period_end: str
+    size: int
+    version: int
+    epoch: int
+    manifest: str
+    state: str
+    reason: str
+    created_at: int
+
+
+class UploadView(Shape):
+    """A record as the hospital that sent it sees it on its desk."""
+
+    record: RecordView
+    patient_code: str
+
+
+class OwnRecord(Shape):
+    """A record for its own patient: the phone opens `envelope` (info: use `record-key`, `recipient`)."""
+
+    record: RecordView
+    recipient: str
+    envelope: dict[str, Any]
+    token: str
+
+
+class OwnRecordKey(Shape):
+    """A custodial patient's record: the data key (b64u32), released to their own page only."""
+
+    record: RecordView
+    data_key: str
+    token: str
+
+
+class RequestView(Shape):
+    """A request in a list.
+
+    `state`: `requested`, `granted`, `refused`, `withdrawn`, `expired`. `consent_id` once granted.
+    `document` is the signed request of docs/formats.md section 4.
+    """
+
+    request_id: str
+    state: str
+    document: dict[str, Any]
+    patient_code: str
+    requester_name: str
+    requester_role: str
+    organisation: OrganisationRef
+    consent_id: str
+    created_at: int
+    expires_at: int
+
+
+class RecordOffer(Shape):
+    """A record that the request asks for, with what the phone needs to re-seal its data key."""
+
+    record: RecordView
+    recipient: str
+    envelope: dict[str, Any]
+
+
+class RequestDetail(Shape):
+    """Everything a phone needs to show, check and answer a request without asking again.
+
+    `document` and `signature` are the requester's; `credential` is the VC-JWT ("" for an organisation).
+    `organisation_proof` and `clinician_proof` are ledger proof bundles of `OrganisationRegistered` and
+    `ClinicianRegistered` (None for an organisation), for ledger/light.js. `subject` is the patient's DID with
+    the requester's organisation; `subject.state` `none` means that the answer must also register one.
+    `records` are the anchored ones that the request's types and dates cover.
+    """
+
+    request: RequestView
+    signature: str
+    credential: str
+    organisation_proof: dict[str, Any]
+    clinician_proof: dict[str, Any] | None
+    subject: PatientOrganisation
+    records: list[RecordOffer]
+    server_time: int
+
+
+class Narrowing(Shape):
+    """What a custodial patient leaves of a request; None keeps what was asked. Never wider.
+
+    `records`: the record ids to share (None: all that match). `confidentiality`: the highest label.
+    """
+
+    types: list[str] | None = None
+    records: list[str] | None = None
+    date_from: str | None = None
+    date_to: str | None = None
+    duration_s: int | None = None
+    confidentiality: str = "N"
+
+
+class ConsentPreview(Shape):
+    """The artefact that an approval would sign and the exact text that it hashes (custodial pages)."""
+
+    artefact: dict[str, Any]
+    text: str
+    records: list[RecordView]
+
+
+class ConsentView(Shape):
+    """A consent as patient or requester sees it.
+
+    `state`: `signed` (in the outbox), `active`, `revoked`, `expired`, `exhausted`, `rejected` (see `reason`).
+    `tx_hash` names the committed `ConsentGranted` for `ledger_proof`; "" until committed.
+    """
+
+    consent_id: str
+    request_id: str
+    state: str
+    reason: str
+    subject: str
+    requester_name: str
+    requester_role: str
+    organisation: OrganisationRef
+    purpose: str
+    types: list[str]
+    record_count: int
+    valid_from: int
+    valid_until: int
+    max_opens: int
+    opens: int
+    custody: str
+    tx_hash: str
+    height: int
+
+
+class GrantedRecord(Shape):
+    """One record under a grant. `index` is the handle's place under the consent's root."""
+
+    record: RecordView
+    index: int
+    handle: str
+    wrap_hash: str
+    epoch: int
+
+
+class GrantDetail(Shape):
+    """What a requester needs to sign `AccessOpened`, in ascending order of handles. No key is in it.
+
+    `artefact` and `salt` are the opening. `server_time` lets a device with a wrong clock set `issued_at`.
+    """
+
+    consent: ConsentView
+    artefact: dict[str, Any]
+    salt: str
+    records: list[GrantedRecord]
+    server_time: int
+
+
+class Wrap(Shape):
+    record_id: str
+    epoch: int
+    wrap: str
+
+
+class Release(Shape):
+    """The keys of one act of opening, handed over once, after its `AccessOpened` is committed.
+
+    `wraps` are in the order of the transaction's `handles`; `sealed` is the grant key's Envelope; `token`
+    reads the ciphertext of these records for five minutes; `proof` is the proof bundle of the transaction.
+    """
+
+    consent_id: str
+    tx_hash: str
+    height: int
+    sealed: dict[str, Any]
+    wraps: list[Wrap]
+    token: str
+    proof: dict[str, Any]
+
+
+class GatewayRecord(Shape):
+    """A record decrypted in an organisation's gateway; `content` yields its plaintext once."""
+
+    record: RecordView
+    content: Iterator[bytes]
+
+
+class AccessView(Shape):
+    """One act of opening, as the patient sees it: who, for what, what, when, under which consent."""
+
+    tx_hash: str
+    height: int
+    at: int
+    consent_id: str
+    requester_name: str
+    requester_role: str
+    organisation: OrganisationRef
+    purpose: str
+    records: list[RecordView]
+
+
+class FeedItem(Shape):
+    """One entry of a person's feed. `payload` holds ids only; `kind` is a FeedKind.
+
+    `seq` counts 1, 2, 3, … per person without gaps; `position` orders the feeds of all persons.
+    """
+
+    person_id: uuid.UUID
+    seq: int
+    position: int
+    kind: str
+    payload: dict[str, str]
+    created_at: int
