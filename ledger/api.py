@@ -16,6 +16,7 @@ from ledger.client.types import (
     ValidatorInfo,
     VerifiedValue,
 )
+from ledger.node.devnet import DevnetNode, devnet_nodes, init_devnet
 from ledger.types import canonical
 from ledger.types.canonical import CanonicalError, b64u_decode, b64u_encode, tagged_hash
 
@@ -26,6 +27,7 @@ __all__ = [
     "CanonicalError",
     "CommittedTx",
     "Cursor",
+    "DevnetNode",
     "LedgerClient",
     "LedgerError",
     "LedgerEvent",
@@ -39,5 +41,7 @@ __all__ = [
     "b64u_decode",
     "b64u_encode",
     "canonical",
+    "devnet_nodes",
+    "init_devnet",
     "tagged_hash",
 ]

@@ -1,4 +1,4 @@
-"""What the ledger's client answers with. Times are integer milliseconds since 1970 UTC; hashes upper-case hex."""
+"""What the ledger's client answers with. Times are milliseconds since 1970 UTC; hashes upper-case hex."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +107,7 @@ class BlockTx:
 
 @dataclass(frozen=True, slots=True)
 class BlockDetail:
-    """One verified block: its summary, its transactions, and which validators (addresses) signed its commit."""
+    """One verified block: summary, transactions, and the addresses of the validators who signed its commit."""
 
     summary: BlockSummary
     transactions: tuple[BlockTx, ...]

@@ -1,0 +1,105 @@
+"""Every committed block, in one append-only file with one sync per block.
+
+Rules
+- Heights follow one another without a gap; the first is 1.
+- A block, the commit that decided it and its results are one record: all of it is there or none.
+- The index by height, block hash and transaction hash lives in memory and is rebuilt on start.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ledger.node.errors import FileCorrupt
+from ledger.node.record_log import RecordLog
+
+
+class StoredBlock(msgspec.Struct, frozen=True, array_like=True):
+    """One committed block as bytes of CometBFT v0.38's protobuf forms.
+
+    `commit` is the one we saw decide this block. `results` are the transactions' results, `app_hash` the
+    state's root after the block, as the next header must name it.
+    """
+
+    height: int
+    block_hash: bytes
+    block: bytes
+    commit: bytes
+    txs: tuple[bytes, ...]
+    results: bytes
+    app_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TxPlace:
+    """Where a transaction is: block `height`, position `index` from 0."""
+
+    height: int
+    index: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(StoredBlock)
+
+
+class BlockStore:
+    """The block log in one file, `path`, and its index."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create it; raises FileCorrupt when it was altered or a height is missing."""
+        self._log = RecordLog(path)
+        self._offsets: list[int] = []
+        self._heights: dict[bytes, int] = {}
+        self._txs: dict[bytes, TxPlace] = {}
+        self._tip: StoredBlock | None = None
+        for offset, payload in self._log.records():
+            stored = _decoder.decode(payload)
+            if stored.height != self.height + 1:
+                raise FileCorrupt(path, offset, f"block {self.height + 1}", f"block {stored.height}")
+            self._index(stored, offset)
+
+    @property
+    def height(self) -> int:
+        """The height of the last block; 0 when there is none."""
+        return len(self._offsets)
+
+    @property
+    def tip(self) -> StoredBlock | None:
+        """The last block."""
+        return self._tip
+
+    def append(self, stored: StoredBlock) -> None:
+        """Add the next block; it is durable when this returns."""
+        if stored.height != self.height + 1:
+            raise ValueError(f"expected block {self.height + 1}, got {stored.height}")
+        offset = self._log.append(_encoder.encode(stored))
+        self._log.sync()
+        self._index(stored, offset)
+
+    def load(self, height: int) -> StoredBlock | None:
+        """The block at `height`, or None when we do not have it."""
+        if self._tip is not None and height == self._tip.height:
+            return self._tip
+        if not 1 <= height <= self.height:
+            return None
+        return _decoder.decode(self._log.read(self._offsets[height - 1]))
+
+    def by_hash(self, block_hash: bytes) -> StoredBlock | None:
+        """The block with that header hash."""
+        return self.load(self._heights.get(block_hash, 0))
+
+    def place_of(self, tx_hash: bytes) -> TxPlace | None:
+        """Where the transaction with that SHA-256 is, or None when no block holds it."""
+        return self._txs.get(tx_hash)
+
+    def close(self) -> None:
+        self._log.close()
+
+    def _index(self, stored: StoredBlock, offset: int) -> None:
+        self._offsets.append(offset)
+        self._heights[stored.block_hash] = stored.height
+        for index, tx in enumerate(stored.txs):
+            self._txs.setdefault(hashlib.sha256(tx).digest(), TxPlace(stored.height, index))
+        self._tip = stored

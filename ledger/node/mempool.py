@@ -1,0 +1,76 @@
+"""Transactions that wait for a block: first in, first out, bounded, each checked once on entry.
+
+Rules
+- One ordered map, hash to bytes, is the only truth: there is no list beside it that could drift.
+- A full pool refuses ("busy"): past saturation, refusing early keeps what was accepted moving.
+- After each block what is left is checked again against the new state; what fails leaves the pool.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+from ledger.machine.results import CheckResult
+from ledger.node.errors import MempoolRefused
+
+BUSY = 1001
+"""Our own code beside the machine's table (all below 1000): the pool is full, try again soon."""
+
+
+class Mempool:
+    """The pool. `check(wire)` is the application's CheckTx at this moment."""
+
+    def __init__(
+        self, check: Callable[[bytes], CheckResult], max_txs: int = 5_000, max_bytes: int = 16 * 1024 * 1024
+    ) -> None:
+        self._check = check
+        self._max_txs = max_txs
+        self._max_bytes = max_bytes
+        self._txs: dict[bytes, bytes] = {}
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._txs)
+
+    def __contains__(self, tx_hash: bytes) -> bool:
+        return tx_hash in self._txs
+
+    def __iter__(self) -> Iterable[bytes]:  # type: ignore[override]
+        return iter(tuple(self._txs.values()))
+
+    def add(self, wire: bytes) -> bool:
+        """Take `wire` in; False when it is here already. Raises MempoolRefused."""
+        tx_hash = hashlib.sha256(wire).digest()
+        if tx_hash in self._txs:
+            return False
+        if len(self._txs) >= self._max_txs or self.bytes + len(wire) > self._max_bytes:
+            raise MempoolRefused(BUSY, f"busy: {len(self._txs)} transactions wait, try again shortly", False)
+        checked = self._check(wire)
+        if not checked.ok:
+            raise MempoolRefused(
+                int(checked.code), f"{checked.code.name}: {checked.reason}", checked.permanent
+            )
+        self._txs[tx_hash] = wire
+        self.bytes += len(wire)
+        return True
+
+    def oldest(self, max_bytes: int, max_txs: int) -> list[bytes]:
+        """The longest waiting transactions that fit; they stay here until a block holds them."""
+        taken: list[bytes] = []
+        for wire in self._txs.values():
+            max_bytes -= len(wire) + 8
+            if max_bytes < 0 or len(taken) == max_txs:
+                break
+            taken.append(wire)
+        return taken
+
+    def remove(self, txs: Iterable[bytes]) -> None:
+        """Forget these transactions (wire bytes): a block holds them, or none ever will."""
+        for wire in txs:
+            if (gone := self._txs.pop(hashlib.sha256(wire).digest(), None)) is not None:
+                self.bytes -= len(gone)
+
+    def recheck(self) -> list[tuple[bytes, CheckResult]]:
+        """Check all again after a block; returns those that were dropped, with why."""
+        failed = [(wire, result) for wire in self._txs.values() if not (result := self._check(wire)).ok]
+        self.remove(wire for wire, _ in failed)
+        return failed

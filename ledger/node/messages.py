@@ -1,0 +1,103 @@
+"""What validators say to each other: msgpack arrays that begin with their kind; limits are part of the types.
+
+Votes, proposals, blocks and commits travel as their CometBFT v0.38 protobuf bytes and are decoded, and
+refused, by `ledger.types`.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from ledger.node.errors import PeerMisbehaved
+
+MAX_TXS = 1_000
+MAX_TX_BYTES = 65_536
+MAX_VOTES = 2_000
+MAX_BLOCK_BYTES = 4 * 1024 * 1024
+
+Height = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Round = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Small = Annotated[bytes, msgspec.Meta(max_length=1024)]
+BlockBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_BLOCK_BYTES)]
+CommitBytes = Annotated[bytes, msgspec.Meta(max_length=1024 * 1024)]
+TxBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_TX_BYTES)]
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
+    pass
+
+
+class Status(_Message, frozen=True):
+    """The last block I have, the round I am in, and whether I ask for what I may have missed of this height."""
+
+    height: Height
+    round: Round
+    asks: bool
+
+
+class Transactions(_Message, frozen=True):
+    """Transactions that passed my mempool's check."""
+
+    txs: Annotated[tuple[TxBytes, ...], msgspec.Meta(max_length=MAX_TXS)]
+
+
+class ProposedBlock(_Message, frozen=True):
+    """A signed proposal together with its whole block."""
+
+    proposal: Small
+    block: BlockBytes
+
+
+class Votes(_Message, frozen=True):
+    """Signed votes, anyone's."""
+
+    votes: Annotated[tuple[Small, ...], msgspec.Meta(max_length=MAX_VOTES)]
+
+
+class BlockWanted(_Message, frozen=True):
+    """I hold votes but no block of this height with this hash: please send it."""
+
+    height: Height
+    block_hash: Small
+
+
+class BlockHeld(_Message, frozen=True):
+    """A block of the height in progress, as asked for by BlockWanted; not yet committed."""
+
+    height: Height
+    block: BlockBytes
+
+
+class CommittedWanted(_Message, frozen=True):
+    """I lag: please send the committed blocks from this height on."""
+
+    height: Height
+
+
+class Committed(_Message, frozen=True):
+    """A committed block and the commit that decided it."""
+
+    height: Height
+    block: BlockBytes
+    commit: CommitBytes
+
+
+Message = (
+    Status | Transactions | ProposedBlock | Votes | BlockWanted | BlockHeld | CommittedWanted | Committed
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of one frame."""
+    return _encoder.encode(message)
+
+
+def decode(frame: bytes) -> Message:
+    """The message in `frame`; raises PeerMisbehaved."""
+    try:
+        return _decoder.decode(frame)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise PeerMisbehaved("a message of the validators' protocol", type(error).__name__) from error
