@@ -63,7 +63,7 @@ class _Raw:
     resource: dict[str, Json]
 
 
-def parse(data: bytes, *, source: str, limits: Limits = Limits()) -> Submission:  # noqa: B008
+def parse(data: bytes, *, source: str, limits: Limits = Limits()) -> Submission:
     """Read and check `data`, sent by the organisation whose DID is `source`. Raises Refused."""
     if len(data) > limits.size:
         raise refuse("too-long", f"expected at most {limits.size} bytes, got {len(data)}", status=413)

@@ -1,0 +1,102 @@
+"""When something happened, and in which encounter: what records are grouped by.
+
+Rules
+- A resource's days are those of its own clinical dates, else of its administrative ones (`issued`,
+  `created`, …); a partial date covers all of its month or year. The day is the sender's local one.
+- Its group is `encounter:<id>` where it names exactly one encounter (or is one), else `day:<first day>`,
+  else `undated`. People, places and things that records refer to are in `reference`.
+"""
+
+import calendar
+from collections.abc import Iterator
+from typing import Any
+
+# Elements that say when, the clinically true ones first (FHIR R4 w5 mapping "FiveWs.done", then "recorded").
+_CLINICAL = (
+    ["effectiveDateTime", "effectiveInstant", "effectivePeriod", "period", "occurrenceDateTime"]
+    + ["occurrencePeriod", "performedDateTime", "performedPeriod", "onsetDateTime", "onsetPeriod", "started"]
+    + [
+        "billablePeriod",
+        "authoredOn",
+        "createdDateTime",
+        "createdPeriod",
+        "identifiedDateTime",
+        "whenHandedOver",
+    ]
+)
+_ADMINISTRATIVE = [
+    "recordedDate",
+    "recorded",
+    "issued",
+    "date",
+    "dateTime",
+    "created",
+    "authored",
+    "assertedDate",
+] + ["sent", "start", "statusDate", "startDate", "receivedTime", "lastOccurrence"]
+REFERENCE_TYPES = frozenset(
+    ["Patient", "Practitioner", "PractitionerRole", "Organization", "OrganizationAffiliation", "Location"]
+    + [
+        "HealthcareService",
+        "Endpoint",
+        "Medication",
+        "Substance",
+        "Device",
+        "RelatedPerson",
+        "Person",
+        "Group",
+    ]
+    + ["Coverage"]
+)
+
+
+def group_of(resource: dict[str, Any]) -> str:
+    """Which of its type's records a resource belongs to."""
+    if resource["resourceType"] in REFERENCE_TYPES:
+        return "reference"
+    encounters = {target.split("/")[1] for target in _encounters(resource)}
+    if len(encounters) == 1:
+        return f"encounter:{encounters.pop()}"
+    days = days_of(resource)
+    return f"day:{days[0]}" if days else "undated"
+
+
+def days_of(resource: dict[str, Any]) -> tuple[str, str] | None:
+    """First and last day (YYYY-MM-DD) that the resource is about; None when it does not say."""
+    if resource["resourceType"] in REFERENCE_TYPES:
+        return None
+    for names in (_CLINICAL, _ADMINISTRATIVE):
+        spans = [span for name in names if name in resource for span in _spans(resource[name])]
+        if spans:
+            return min(first for first, _ in spans), max(last for _, last in spans)
+    return None
+
+
+def _spans(value: Any) -> Iterator[tuple[str, str]]:
+    for text in [value.get("start"), value.get("end")] if isinstance(value, dict) else [value]:
+        if isinstance(text, str) and len(text) >= 4:
+            yield _span(text[:10])
+
+
+def _span(date: str) -> tuple[str, str]:
+    if len(date) >= 10:
+        return date, date
+    if len(date) == 7:
+        year, month = date.split("-")
+        return f"{date}-01", f"{date}-{calendar.monthrange(int(year), int(month))[1]}"
+    return f"{date[:4]}-01-01", f"{date[:4]}-12-31"
+
+
+def _encounters(resource: dict[str, Any]) -> Iterator[str]:
+    if resource["resourceType"] == "Encounter":
+        yield f"Encounter/{resource['id']}"
+    context = resource.get("context")
+    # DocumentReference.context is a BackboneElement that lists encounters; elsewhere it is a Reference.
+    listed = context.get("encounter", []) if isinstance(context, dict) else []
+    candidates = [resource.get("encounter"), context, *(listed if isinstance(listed, list) else [listed])]
+    for candidate in candidates:
+        found = candidate if isinstance(candidate, list) else [candidate]
+        for element in found:
+            target = element.get("reference", "") if isinstance(element, dict) else ""
+            if target.startswith("Encounter/"):
+                yield target
