@@ -1,4 +1,4 @@
-"""What wallet's rules take from the ledger, in one place: canonical bytes, hashes, trees, signatures."""
+"""What wallet's rules take from the ledger, in one place: canonical bytes, hashes, handles, signatures."""
 
 from ledger.types.canonical import (
     MAX_SAFE_INTEGER,
@@ -9,6 +9,8 @@ from ledger.types.canonical import (
     loads_canonical,
     tagged_hash,
 )
+from ledger.types.handles import handle, handles_root, wrap_hash, wraps_hash
+from ledger.types.signing import verify_ed25519
 
 __all__ = [
     "MAX_SAFE_INTEGER",
@@ -16,6 +18,11 @@ __all__ = [
     "b64u_decode",
     "b64u_encode",
     "dumps",
+    "handle",
+    "handles_root",
     "loads_canonical",
     "tagged_hash",
+    "verify_ed25519",
+    "wrap_hash",
+    "wraps_hash",
 ]

@@ -4,11 +4,11 @@ No message holds a key, a PIN, a name or any part of a record.
 """
 
 
-class WalletError(ValueError):
+class RuleError(ValueError):
     """Base of every refusal in wallet.core."""
 
 
-class Malformed(WalletError):
+class Malformed(RuleError):
     """A document from outside breaks its format; its sender must make it again.
 
     `document` is its kind ("request"), `place` a path such as `$.dates.from`, `expected` and `actual` words.
@@ -19,26 +19,26 @@ class Malformed(WalletError):
         super().__init__(f"{document} at {place}: expected {expected}, got {actual}")
 
 
-class UnknownSuite(WalletError):
+class UnknownSuite(RuleError):
     """The sealing suite is not one of ours; the sender must use one from docs/formats.md section 5."""
 
 
-class CannotOpen(WalletError):
+class CannotOpen(RuleError):
     """This key, in this context, does not open these bytes: wrong key, wrong context or changed bytes.
 
     Which of the three cannot be told, on purpose. Retrying does not help; ask for it to be sealed again.
     """
 
 
-class WrongFactor(WalletError):
+class WrongFactor(RuleError):
     """The PIN (or the service's key, or the bundle's place) is not the one the bundle was wrapped with."""
 
 
-class Forged(WalletError):
+class Forged(RuleError):
     """A signature does not verify under the key that should have made it; refuse the document."""
 
 
-class Wider(WalletError):
+class Wider(RuleError):
     """A consent gives more than was asked; `field` says where. The patient's device must narrow, never widen."""
 
     def __init__(self, field: str, asked: object, given: object) -> None:
@@ -46,7 +46,7 @@ class Wider(WalletError):
         super().__init__(f"the consent's {field} goes beyond the request: asked {asked}, given {given}")
 
 
-class NothingLeft(WalletError):
+class NothingLeft(RuleError):
     """A narrowing leaves nothing to share in `field`; the patient should refuse the request instead."""
 
     def __init__(self, field: str) -> None:
@@ -54,11 +54,11 @@ class NothingLeft(WalletError):
         super().__init__(f"nothing is left of {field} after narrowing: refuse the request instead")
 
 
-class NotAllowed(WalletError):
+class NotAllowed(RuleError):
     """This step is not allowed from this state of a request, by this actor or at this time."""
 
 
-class CredentialRefused(WalletError):
+class CredentialRefused(RuleError):
     """A credential does not show what it should; `reason` is a stable code from wallet.core.credential."""
 
     def __init__(self, reason: str, detail: str) -> None:
