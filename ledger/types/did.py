@@ -96,7 +96,9 @@ def check_keyset(keyset: KeySet) -> None:
 def check_public_key(public: str, what: str) -> None:
     """Raises Rejected(KEY_WEAK) unless b64u `public` is a canonical Ed25519 point of large order."""
     if not is_acceptable_public_key(b64u_decode(public, 32)):
-        raise Rejected(Code.KEY_WEAK, f"{what} is not a canonical Ed25519 point of large order; make a new key")
+        raise Rejected(
+            Code.KEY_WEAK, f"{what} is not a canonical Ed25519 point of large order; make a new key"
+        )
 
 
 def _check_sealing_key(key: SealingKey) -> None:

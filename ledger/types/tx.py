@@ -186,7 +186,7 @@ _body_decoder = msgspec.json.Decoder(Body)
 
 
 def signed_bytes(body: Body) -> bytes:
-    """"salus/tx/v1" ‖ 0x00 ‖ JCS(body)."""
+    """ "salus/tx/v1" ‖ 0x00 ‖ JCS(body)."""
     return _SIGNING_DOMAIN + encode(body)
 
 
@@ -208,7 +208,9 @@ def decode_tx(wire: bytes) -> SignedTx:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Rejected(Code.TX_MALFORMED, f"not a transaction: {error}") from error
     if encode(parsed) != wire:
-        raise Rejected(Code.TX_NOT_CANONICAL, "the bytes are not the canonical JSON (RFC 8785) of what they say")
+        raise Rejected(
+            Code.TX_NOT_CANONICAL, "the bytes are not the canonical JSON (RFC 8785) of what they say"
+        )
     only = parsed.signatures[0]
     return SignedTx(parsed.body, only.key, b64u_decode(only.signature, 64), wire, tx_hash(wire))
 
