@@ -46,7 +46,7 @@ class ScheduleTimeout:
 
 @dataclass(frozen=True, slots=True)
 class RequestBlock:
-    """+2/3 of the power voted for a block that we do not hold: fetch it from peers, judge it, feed `BlockKnown`."""
+    """+2/3 of the power voted for a block that we do not hold: fetch it, judge it, feed `BlockKnown`."""
 
     height: int
     round: int

@@ -17,7 +17,7 @@ from ledger.types.vote import Vote
 
 
 class Step(IntEnum):
-    """Where a validator stands in a round. WAITING: round 0 has not begun since there is nothing to decide."""
+    """Where a validator stands in a round. WAITING: round 0 has not begun; there is nothing to decide."""
 
     WAITING = 0
     PROPOSE = 1

@@ -82,10 +82,10 @@ class Block:
         if not all(fields.has(field) for field in range(1, 5)):
             raise ProtoError("a block has header, data, evidence and last commit")
         return cls(
-            Header.decode(fields.bytes(1)),
-            _repeated(fields.bytes(2)),
-            Commit.decode(fields.bytes(4)),
-            _repeated(fields.bytes(3)),
+            Header.decode(fields.blob(1)),
+            _repeated(fields.blob(2)),
+            Commit.decode(fields.blob(4)),
+            _repeated(fields.blob(3)),
         )
 
     def check_hashes(self) -> None:
@@ -103,7 +103,7 @@ class Block:
 
 
 def _repeated(encoded: bytes) -> tuple[bytes, ...]:
-    return tuple(Fields(encoded, {1: BYTES}, frozenset({1})).all_bytes(1))
+    return tuple(Fields(encoded, {1: BYTES}, frozenset({1})).blobs(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Part:
     def decode(cls, encoded: bytes) -> "Part":
         """The part that `encoded` spells; raises ProtoError."""
         fields = Fields(encoded, {1: VARINT, 2: BYTES, 3: BYTES})
-        return cls(fields.unsigned(1), fields.bytes(2), decode_proof(fields.bytes(3)))
+        return cls(fields.unsigned(1), fields.blob(2), decode_proof(fields.blob(3)))
 
 
 def encode_proof(given: merkle.Proof) -> bytes:
@@ -149,7 +149,7 @@ def encode_proof(given: merkle.Proof) -> bytes:
 def decode_proof(encoded: bytes) -> merkle.Proof:
     """The proof that `encoded` spells; raises ProtoError."""
     fields = Fields(encoded, {1: VARINT, 2: VARINT, 3: BYTES, 4: BYTES}, frozenset({4}))
-    return merkle.Proof(fields.signed(1), fields.signed(2), fields.bytes(3), tuple(fields.all_bytes(4)))
+    return merkle.Proof(fields.signed(1), fields.signed(2), fields.blob(3), tuple(fields.blobs(4)))
 
 
 def split(encoded: bytes) -> tuple[PartSetHeader, tuple[Part, ...]]:

@@ -63,9 +63,9 @@ class CommitSig:
             raise ProtoError(f"unknown block id flag {fields.unsigned(1)}")
         slot = cls(
             BlockIDFlag(fields.unsigned(1)),
-            fields.bytes(2),
-            proto.timestamp_ns(fields.bytes(3)),
-            fields.bytes(4),
+            fields.blob(2),
+            proto.timestamp_ns(fields.blob(3)),
+            fields.blob(4),
         )
         slot.check_shape()
         return slot
@@ -84,7 +84,7 @@ ABSENT = CommitSig(BlockIDFlag.ABSENT)
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The precommits for `block_id` in (height, round). The first block's last commit is `Commit()`: empty."""
+    """The precommits for `block_id` in (height, round). `Commit()`, empty, is the first block's last commit."""
 
     height: int = 0
     round: int = 0
@@ -106,13 +106,13 @@ class Commit:
     def decode(cls, encoded: bytes) -> "Commit":
         """The commit that `encoded` spells, its shape checked; raises ProtoError."""
         fields = Fields(encoded, {1: VARINT, 2: VARINT, 3: BYTES, 4: BYTES}, frozenset({4}))
-        slots = fields.all_bytes(4)
+        slots = fields.blobs(4)
         if len(slots) > MAX_SIGNATURES:
             raise ProtoError(f"a commit has at most {MAX_SIGNATURES} slots, got {len(slots)}")
         commit = cls(
             fields.signed(1),
             fields.signed(2),
-            BlockID.decode(fields.bytes(3)),
+            BlockID.decode(fields.blob(3)),
             tuple(CommitSig.decode(slot) for slot in slots),
         )
         if commit.height < 0 or not 0 <= commit.round <= MAX_ROUND:

@@ -101,12 +101,12 @@ class Header:
         kinds = {1: BYTES, 2: BYTES, 3: VARINT, **dict.fromkeys(range(4, 15), BYTES)}
         fields = Fields(encoded, kinds)
         header = cls(
-            Version.decode(fields.bytes(1)),
+            Version.decode(fields.blob(1)),
             fields.text(2),
             fields.signed(3),
-            proto.timestamp_ns(fields.bytes(4)),
-            BlockID.decode(fields.bytes(5)),
-            *(fields.bytes(field) for field in range(6, 15)),
+            proto.timestamp_ns(fields.blob(4)),
+            BlockID.decode(fields.blob(5)),
+            *(fields.blob(field) for field in range(6, 15)),
         )
         header._check_shape()
         proto.exact(header.encode(), encoded)

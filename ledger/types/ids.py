@@ -42,7 +42,7 @@ class PartSetHeader:
     def decode(cls, encoded: bytes) -> "PartSetHeader":
         """The header that `encoded` spells; raises ProtoError."""
         fields = Fields(encoded, {1: VARINT, 2: BYTES})
-        return cls(fields.unsigned(1), checked_hash(fields.bytes(2)))
+        return cls(fields.unsigned(1), checked_hash(fields.blob(2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class BlockID:
     def decode(cls, encoded: bytes) -> "BlockID":
         """The block id that `encoded` spells; raises ProtoError."""
         fields = Fields(encoded, {1: BYTES, 2: BYTES})
-        return cls(checked_hash(fields.bytes(1)), PartSetHeader.decode(fields.bytes(2)))
+        return cls(checked_hash(fields.blob(1)), PartSetHeader.decode(fields.blob(2)))
 
 
 NIL = BlockID()

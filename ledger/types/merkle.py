@@ -11,6 +11,7 @@ Rules
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 
 HASH_SIZE = 32
 MAX_AUNTS = 100
@@ -111,7 +112,7 @@ def multiproof(leaves: Sequence[bytes], indices: Sequence[int]) -> tuple[bytes, 
 def root_from_multiproof(
     size: int, indices: Sequence[int], leaf_hashes: Sequence[bytes], path: Sequence[bytes]
 ) -> bytes:
-    """The root of the tree of `size` leaves in which `leaf_hashes` stand at `indices`, given the siblings `path`.
+    """The root of the tree of `size` leaves with `leaf_hashes` at `indices`, given the siblings `path`.
 
     Raises MerkleError when indices are not ascending and in range, or when hashes are missing or left over.
     """
@@ -132,7 +133,7 @@ def _check_indices(size: int, indices: Sequence[int]) -> None:
         raise MerkleError("a multiproof proves at least one leaf")
     if indices[0] < 0 or indices[-1] >= size:
         raise MerkleError(f"indices must lie in 0..{size - 1}")
-    if any(left >= right for left, right in zip(indices, indices[1:], strict=False)):
+    if any(left >= right for left, right in pairwise(indices)):
         raise MerkleError("indices must be ascending, each once")
 
 

@@ -64,9 +64,9 @@ class Proposal:
             fields.signed(2),
             fields.signed(3),
             fields.signed(4),
-            BlockID.decode(fields.bytes(5)),
-            proto.timestamp_ns(fields.bytes(6)),
-            fields.bytes(7),
+            BlockID.decode(fields.blob(5)),
+            proto.timestamp_ns(fields.blob(6)),
+            fields.blob(7),
         )
         proposal._check_shape()
         proto.exact(proposal.encode(), encoded)

@@ -113,18 +113,18 @@ class Fields:
         value = self.unsigned(field)
         return value - _TWO64 if value >= _TWO63 else value
 
-    def bytes(self, field: int) -> "bytes":
+    def blob(self, field: int) -> bytes:
         """The field's bytes; empty when absent."""
-        return self.all_bytes(field)[0] if field in self._values else b""
+        return self.blobs(field)[0] if field in self._values else b""
 
-    def all_bytes(self, field: int) -> "list[bytes]":
+    def blobs(self, field: int) -> list[bytes]:
         """Every occurrence of a repeated bytes or message field, in order."""
         return [value for value in self._values.get(field, []) if isinstance(value, bytes)]
 
     def text(self, field: int) -> str:
         """The field's string; empty when absent."""
         try:
-            return self.bytes(field).decode("utf-8")
+            return self.blob(field).decode("utf-8")
         except UnicodeDecodeError as error:
             raise ProtoError(f"field {field} is not UTF-8") from error
 

@@ -1,7 +1,7 @@
 """Ed25519: one rule of verification everywhere, ZIP-215.
 
 Rules
-- ZIP-215 decides every signature, on every path: libraries that disagree on crafted ones would fork the chain.
+- ZIP-215 decides every signature, on every path: libraries that disagree on crafted ones would fork us.
 - A public key is registered only when canonical and not of small order: with a small-order key one signature
   fits every message.
 - We sign with PyNaCl (RFC 8032), whose signatures every verifier accepts.
@@ -31,13 +31,27 @@ def verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
         return False
 
 
-def sign_ed25519(key: SigningKey, message: bytes) -> bytes:
-    """The 64-byte signature of `message`."""
-    return bytes(key.sign(message).signature)
+def sign(seed: bytes, message: bytes) -> bytes:
+    """The 64-byte signature of `message` under the private key with this 32-byte seed (RFC 8032)."""
+    return bytes(SigningKey(seed).sign(message).signature)
+
+
+def public_key_of(seed: bytes) -> bytes:
+    """The 32-byte public key of the private key with this seed."""
+    return bytes(SigningKey(seed).verify_key)
+
+
+def is_acceptable_public_key(public_key: bytes) -> bool:
+    """Whether `public_key` may be registered: `check_public_key` as a yes or no."""
+    try:
+        check_public_key(public_key)
+    except BadPublicKey:
+        return False
+    return True
 
 
 def check_public_key(public_key: bytes) -> None:
-    """Raises BadPublicKey unless this is the canonical encoding of a curve point that is not of small order."""
+    """Raises BadPublicKey unless this canonically encodes a curve point that is not of small order."""
     if len(public_key) != KEY_SIZE:
         raise BadPublicKey(f"an Ed25519 public key has {KEY_SIZE} bytes, got {len(public_key)}")
     y = int.from_bytes(public_key, "little") & (1 << 255) - 1
@@ -53,7 +67,7 @@ def check_public_key(public_key: bytes) -> None:
 
 
 def _recover_x(y: int) -> int | None:
-    """A root x of -x² + y² = 1 + d·x²·y² (RFC 8032 section 5.1.3), of either sign; None when there is none."""
+    """A root x of -x² + y² = 1 + d·x²·y² (RFC 8032 section 5.1.3), either sign; None when there is none."""
     u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P
     x = u * pow(v, 3, _P) * pow(u * pow(v, 7, _P), (_P - 5) // 8, _P) % _P
     if v * x * x % _P == u:

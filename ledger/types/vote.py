@@ -29,7 +29,7 @@ class VoteType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One validator's prevote or precommit. `time_ns` is nanoseconds since 1970; an unsigned vote has no signature."""
+    """One validator's prevote or precommit, at `time_ns` since 1970; unsigned, it has no signature."""
 
     type: VoteType
     height: int
@@ -70,11 +70,11 @@ class Vote:
             VoteType(fields.unsigned(1)),
             fields.signed(2),
             fields.signed(3),
-            BlockID.decode(fields.bytes(4)),
-            proto.timestamp_ns(fields.bytes(5)),
-            fields.bytes(6),
+            BlockID.decode(fields.blob(4)),
+            proto.timestamp_ns(fields.blob(5)),
+            fields.blob(6),
             fields.signed(7),
-            fields.bytes(8),
+            fields.blob(8),
         )
         vote._check_shape()
         proto.exact(vote.encode(), encoded)

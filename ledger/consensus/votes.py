@@ -1,0 +1,114 @@
+"""The votes of one height, kept by round and type.
+
+Rules
+- Power counts once per validator and block. Who votes for two blocks counts towards each (the paper counts
+  senders per value) but once towards "any", and is reported once as an equivocator.
+- Two votes that differ only in time or signature are one vote: the first is kept.
+- At most MAX_VALUES different votes of one validator are kept per round and type, and votes of rounds more
+  than MAX_ROUNDS_AHEAD ahead only as the fact that their sender is there: a flood costs bounded memory.
+- Round to skip to (line 55): the highest round that validators with more than a third of the power have
+  reached or passed. One of them is correct.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ledger.types.ids import NIL, BlockID
+from ledger.types.validators import ValidatorSet
+from ledger.types.vote import Vote, VoteType
+
+MAX_VALUES = 4
+MAX_ROUNDS_AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class VoteSet:
+    """The votes of one round and type: per validator index its votes in order of arrival, and the tallies."""
+
+    votes: Mapping[int, tuple[Vote, ...]] = field(default_factory=dict)
+    power: Mapping[BlockID, int] = field(default_factory=dict)
+    any_power: int = 0
+
+    def added(self, vote: Vote, power: int) -> "VoteSet":
+        """The set with `vote` of a validator of `power`; the same set when it says nothing new."""
+        mine = self.votes.get(vote.validator_index, ())
+        if len(mine) >= MAX_VALUES or any(known.block_id == vote.block_id for known in mine):
+            return self
+        return VoteSet(
+            {**self.votes, vote.validator_index: (*mine, vote)},
+            {**self.power, vote.block_id: self.power.get(vote.block_id, 0) + power},
+            self.any_power if mine else self.any_power + power,
+        )
+
+    def majority(self, validators: ValidatorSet) -> BlockID | None:
+        """What more than two thirds voted for (NIL is an answer, too), or None."""
+        for block_id, power in self.power.items():
+            if validators.has_two_thirds(power):
+                return block_id
+        return None
+
+    def for_block(self, block_id: BlockID) -> Mapping[int, Vote]:
+        """Per validator index, its vote for `block_id`."""
+        return {
+            index: vote for index, mine in self.votes.items() for vote in mine if vote.block_id == block_id
+        }
+
+
+EMPTY = VoteSet()
+
+
+@dataclass(frozen=True, slots=True)
+class VoteKeeper:
+    """All votes of a height, and the highest round in which each validator was heard."""
+
+    sets: Mapping[tuple[int, VoteType], VoteSet] = field(default_factory=dict)
+    reached: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, round_: int, type_: VoteType) -> VoteSet:
+        """The votes of one round and type, perhaps none."""
+        return self.sets.get((round_, type_), EMPTY)
+
+    def heard(self, index: int, round_: int) -> "VoteKeeper":
+        """With the fact that the validator at `index` speaks in `round_`."""
+        if self.reached.get(index, -1) >= round_:
+            return self
+        return VoteKeeper(self.sets, {**self.reached, index: round_})
+
+    def added(self, vote: Vote, power: int, current_round: int) -> tuple["VoteKeeper", Vote | None]:
+        """With `vote`; and the earlier vote that it contradicts, the first time that its sender does so."""
+        keeper = self.heard(vote.validator_index, vote.round)
+        if vote.round > current_round + MAX_ROUNDS_AHEAD:
+            return keeper, None
+        before = keeper.of(vote.round, vote.type)
+        after = before.added(vote, power)
+        if after is before:
+            return keeper, None
+        mine = after.votes[vote.validator_index]
+        sets = {**keeper.sets, (vote.round, vote.type): after}
+        return VoteKeeper(sets, keeper.reached), mine[0] if len(mine) == 2 else None
+
+    def polka(self, round_: int, validators: ValidatorSet) -> BlockID | None:
+        """What has +2/3 prevotes in `round_`, NIL included, or None."""
+        return self.of(round_, VoteType.PREVOTE).majority(validators)
+
+    def has_any_two_thirds(self, round_: int, type_: VoteType, validators: ValidatorSet) -> bool:
+        """Whether +2/3 voted in this round and type, for whatever."""
+        return validators.has_two_thirds(self.of(round_, type_).any_power)
+
+    def decisions(self, validators: ValidatorSet) -> Iterator[tuple[int, BlockID]]:
+        """(round, block) wherever a block has +2/3 precommits; more than one only if a third is faulty."""
+        for (round_, type_), votes in self.sets.items():
+            if type_ is VoteType.PRECOMMIT:
+                for block_id, power in votes.power.items():
+                    if block_id != NIL and validators.has_two_thirds(power):
+                        yield round_, block_id
+
+    def skip_target(self, round_: int, validators: ValidatorSet) -> int | None:
+        """The round beyond `round_` to skip to, or None (line 55)."""
+        power = 0
+        ahead = sorted(((r, i) for i, r in self.reached.items() if r > round_), reverse=True)
+        for reached, index in ahead:
+            power += validators.validators[index].power
+            if validators.has_one_third(power):
+                return reached
+        return None
