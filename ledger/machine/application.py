@@ -1,19 +1,190 @@
 """The consortium's contracts as one deterministic application, with CometBFT's method names (ABCI 2.0).
 
-Signatures (being filled in):
+Rules
+- The same blocks give the same app hash: everything follows from genesis, transactions, heights and header
+  times. Only `check_tx` may see a clock, and it decides nothing but what this node's mempool holds.
+- PrepareProposal filters; ProcessProposal refuses a block that holds any failing transaction. So a
+  transaction's inclusion in a block proves that it was valid there.
+- FinalizeBlock never raises for a transaction: should a failing one be decided, it has a code and no effect.
+- Nothing is visible before Commit. The app hash after block H is in the header of H + 1.
+- Old versions share nodes with the new one; the last few stay for queries against the header that exists.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ledger.machine.context import Moment
+from ledger.machine.execution import Execution, TxMemory
+from ledger.machine.genesis import genesis_state
+from ledger.machine.nonces import NonceExpiry
+from ledger.machine.proofs import prove
+from ledger.machine.results import BlockResult, CheckResult, Info, QueryResult, TxResult
+from ledger.machine.rules.replay import check_clock
+from ledger.machine.snapshot import decode_snapshot, encode_snapshot
+from ledger.machine.state import StateTree
+from ledger.types.tx import tx_hash
+from ledger.types.tx_errors import Code, Rejected
+
+KEPT_VERSIONS = 16
+
+
+class OutOfOrder(RuntimeError):
+    """The engine called a method when it must not; this node is at fault and must stop."""
+
+
+class UnknownVersion(LookupError):
+    """The state after that height is not kept; ask for a later height."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A block's transactions run on the committed state: reused when the block comes again."""
+
+    txs: tuple[bytes, ...]
+    time_ms: int
+    results: tuple[TxResult, ...]
+    changes: dict[bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A finalized block that waits for Commit."""
+
+    height: int
+    time_ms: int
+    tree: StateTree
+    changes: dict[bytes, bytes | None]
+
 
 class Application:
-    def __init__(self, keep_versions: int = 16) -> None
-    def info(self) -> Info
-    def init_chain(self, chain_id: str, app_state: Mapping[str, Any]) -> bytes            # app hash
-    def check_tx(self, wire: bytes, now_ms: int) -> CheckResult                           # mempool, incl. recheck
-    def prepare_proposal(self, txs: Sequence[bytes], max_bytes: int, time_ms: int) -> list[bytes]
-    def process_proposal(self, txs: Sequence[bytes], time_ms: int) -> bool
-    def finalize_block(self, txs: Sequence[bytes], height: int, time_ms: int) -> BlockResult
-    def commit(self) -> Info
-    def query(self, key: bytes, prove: bool = False, height: int = 0) -> QueryResult      # 0: latest
-    def snapshot(self) -> bytes
+    """One validator's copy of the state machine. Synchronous; the engine calls one method at a time."""
+
+    def __init__(self, kept_versions: int = KEPT_VERSIONS) -> None:
+        self._ledger = ""
+        self._height = 0
+        self._time_ms = 0
+        self._tree = StateTree()
+        self._nonces = NonceExpiry()
+        self._kept_versions = kept_versions
+        self._versions: OrderedDict[int, StateTree] = OrderedDict()
+        self._memory = TxMemory()
+        self._last_run: _Run | None = None
+        self._pending: _Pending | None = None
+
+    def info(self) -> Info:
+        """The last committed height, header time and app hash."""
+        return Info(self._height, self._tree.root, self._time_ms)
+
+    def init_chain(self, chain_id: str, app_state: Mapping[str, Any], time_ms: int = 0) -> bytes:
+        """Start at genesis; the app hash for the first header. Raises GenesisError, OutOfOrder."""
+        if self._ledger:
+            raise OutOfOrder(f"init_chain on a ledger at height {self._height}")
+        self._adopt(chain_id, 0, time_ms, genesis_state(app_state))
+        return self._tree.root
+
+    def check_tx(self, wire: bytes, now_ms: int) -> CheckResult:
+        """Whether the mempool may hold these bytes, by the committed state and this node's clock `now_ms`.
+
+        Also the recheck after a block: a transaction that the block made invalid is refused then.
+        """
+        moment = Moment(self._time_ms, max(self._time_ms, now_ms))
+        result = self._execution(self._height + 1, moment).run(wire)
+        if result.body is None:
+            return CheckResult(result.code, result.reason, tx_hash(wire))
+        try:
+            check_clock(result.body.issued_at, now_ms)
+        except Rejected as refusal:
+            return CheckResult(refusal.code, refusal.reason, tx_hash(wire))
+        return CheckResult(Code.OK, "", tx_hash(wire), result.body.author)
+
+    def prepare_proposal(self, txs: Sequence[bytes], max_bytes: int, time_ms: int) -> list[bytes]:
+        """Those of `txs`, in order and within `max_bytes`, that pass one after another at this time."""
+        execution = self._block_execution(time_ms)
+        chosen: list[bytes] = []
+        results: list[TxResult] = []
+        for wire in txs:
+            if len(wire) > max_bytes:
+                continue
+            result = execution.run(wire)
+            if result.code is Code.OK:
+                chosen.append(wire)
+                results.append(result)
+                max_bytes -= len(wire)
+        self._last_run = _Run(tuple(chosen), time_ms, tuple(results), execution.changes)
+        return chosen
+
+    def process_proposal(self, txs: Sequence[bytes], time_ms: int) -> bool:
+        """Whether every transaction of a proposed block passes, in its order."""
+        return all(result.code is Code.OK for result in self._run(txs, time_ms).results)
+
+    def finalize_block(self, txs: Sequence[bytes], height: int, time_ms: int) -> BlockResult:
+        """Run a decided block; its app hash goes into the next header. Raises OutOfOrder."""
+        if height != self._height + 1:
+            raise OutOfOrder(f"finalize_block at height {height}; the next one is {self._height + 1}")
+        run = self._run(txs, time_ms)
+        tree = self._tree.update(run.changes)
+        self._pending = _Pending(height, time_ms, tree, run.changes)
+        return BlockResult(run.results, tree.root)
+
+    def commit(self) -> Info:
+        """Make the finalized block the state. Raises OutOfOrder when there is none."""
+        pending = self._pending
+        if pending is None:
+            raise OutOfOrder("commit without a finalized block")
+        self._nonces.forget(pending.time_ms)
+        self._nonces.remember((key, value) for key, value in pending.changes.items() if value is not None)
+        self._set(pending.height, pending.time_ms, pending.tree)
+        return self.info()
+
+    def query(self, key: bytes, prove_it: bool = False, height: int = 0) -> QueryResult:
+        """The value at `key` after block `height` (0: the latest), proven if asked. Raises UnknownVersion."""
+        at = height or self._height
+        tree = self._versions.get(at)
+        if tree is None:
+            raise UnknownVersion(f"the state after height {at} is not kept; the latest is {self._height}")
+        return QueryResult(key, tree.get(key), at, tree.root, prove(tree, key) if prove_it else b"")
+
+    def snapshot(self) -> bytes:
+        """The committed state as bytes; equal states give equal bytes."""
+        return encode_snapshot(self._tree, self._ledger, self._height, self._time_ms)
+
     @classmethod
-    def restore(cls, snapshot: bytes, app_hash: bytes) -> Application
-`time_ms` is the block header's time, floored to milliseconds.
-"""
+    def restore(cls, snapshot: bytes, app_hash: bytes, kept_versions: int = KEPT_VERSIONS) -> Self:
+        """An application at the snapshot's state. Raises SnapshotError unless its root is `app_hash`."""
+        found, tree = decode_snapshot(snapshot, app_hash)
+        application = cls(kept_versions)
+        application._adopt(found.ledger, found.height, found.time_ms, tree)
+        return application
+
+    def _run(self, txs: Sequence[bytes], time_ms: int) -> _Run:
+        """Results and changes; computed once though a block is proposed, checked and finalized."""
+        wanted = tuple(txs)
+        last = self._last_run
+        if last is None or last.txs != wanted or last.time_ms != time_ms:
+            execution = self._block_execution(time_ms)
+            results = tuple([execution.run(wire) for wire in wanted])
+            last = self._last_run = _Run(wanted, time_ms, results, execution.changes)
+        return last
+
+    def _block_execution(self, time_ms: int) -> Execution:
+        expired = self._nonces.expired(time_ms)
+        return self._execution(self._height + 1, Moment.of_block(time_ms), expired)
+
+    def _execution(self, height: int, moment: Moment, expired: Sequence[bytes] = ()) -> Execution:
+        if not self._ledger:
+            raise OutOfOrder("the application has no genesis; call init_chain first")
+        return Execution(self._tree, self._ledger, height, moment, self._memory, expired)
+
+    def _adopt(self, ledger: str, height: int, time_ms: int, tree: StateTree) -> None:
+        self._ledger = ledger
+        self._nonces = NonceExpiry(tree.items())
+        self._set(height, time_ms, tree)
+
+    def _set(self, height: int, time_ms: int, tree: StateTree) -> None:
+        self._height, self._time_ms, self._tree = height, time_ms, tree
+        self._pending = self._last_run = None
+        self._versions[height] = tree
+        while len(self._versions) > self._kept_versions:
+            self._versions.popitem(last=False)

@@ -63,7 +63,7 @@ class NonExistenceProof:
 
 
 def prove(tree: StateTree, key: bytes) -> bytes:
-    """A protobuf ics23.CommitmentProof that `key` is, or is not, in `tree`. Raises ValueError for an empty tree."""
+    """A protobuf ics23.CommitmentProof that `key` is, or is not, in `tree`. ValueError when it is empty."""
     if tree.root_node is None:
         raise ValueError("an empty state proves nothing")
     leaf, steps = _descend(tree, path_of(key))
@@ -113,13 +113,13 @@ def decode_proof(proof: bytes) -> ExistenceProof | NonExistenceProof:
         fields = proto.Fields(proof, {1: BYTES, 2: BYTES})
         if fields.has(1) == fields.has(2):
             raise ProofError("expected a proof of presence or one of absence")
-        return _decode_existence(fields.bytes(1)) if fields.has(1) else _decode_absence(fields.bytes(2))
+        return _decode_existence(fields.blob(1)) if fields.has(1) else _decode_absence(fields.blob(2))
     except ProtoError as error:
         raise ProofError(f"not an ICS-23 proof: {error}") from error
 
 
 def _descend(tree: StateTree, path: int) -> tuple[Leaf | None, list[tuple[Inner, bool]]]:
-    """The leaf (or nothing) at the end of `path`, and the inner nodes met with the side taken (True: right)."""
+    """What is at the end of `path`, and the inner nodes met with the side taken (True: right)."""
     steps: list[tuple[Inner, bool]] = []
     node, shift = tree.root_node, PATH_BITS - 1
     while isinstance(node, Inner):
@@ -206,7 +206,7 @@ def _adjacent(left: ExistenceProof | None, right: ExistenceProof | None) -> bool
 
 
 def _is_edge(path: Sequence[Step], right_edge: bool) -> bool:
-    """Whether nothing lies beyond the leaf on that side: each step turns to the edge or passes an empty subtree."""
+    """Whether nothing lies beyond the leaf on that side: other subtrees there are empty."""
     return all(_at_right(step) if right_edge else _at_left(step) for step in path)
 
 
@@ -229,12 +229,12 @@ def _encode_existence(proof: ExistenceProof) -> bytes:
 
 def _decode_existence(encoded: bytes) -> ExistenceProof:
     fields = proto.Fields(encoded, {1: BYTES, 2: BYTES, 3: BYTES, 4: BYTES}, repeated=frozenset({4}))
-    if fields.bytes(3) != _LEAF_OP:
+    if fields.blob(3) != _LEAF_OP:
         raise ProofError("the leaf is hashed in another way than the state tree's")
-    steps = fields.all_bytes(4)
+    steps = fields.blobs(4)
     if len(steps) > PATH_BITS:
         raise ProofError(f"{len(steps)} steps; a path has at most {PATH_BITS}")
-    key, value = fields.bytes(1), fields.bytes(2)
+    key, value = fields.blob(1), fields.blob(2)
     if not key or not value:
         raise ProofError("the state tree holds no empty key or value")
     return ExistenceProof(key, value, tuple(_decode_step(step) for step in steps))
@@ -242,7 +242,7 @@ def _decode_existence(encoded: bytes) -> ExistenceProof:
 
 def _decode_step(encoded: bytes) -> Step:
     fields = proto.Fields(encoded, {1: VARINT, 2: BYTES, 3: BYTES})
-    step = Step(fields.bytes(2), fields.bytes(3))
+    step = Step(fields.blob(2), fields.blob(3))
     sizes = (len(step.prefix), len(step.suffix))
     if fields.unsigned(1) != _SHA256 or step.prefix[:1] == _LEAF_PREFIX or sizes not in ((1, 32), (33, 0)):
         raise ProofError("an inner step has another form than the state tree's")
@@ -251,6 +251,6 @@ def _decode_step(encoded: bytes) -> Step:
 
 def _decode_absence(encoded: bytes) -> NonExistenceProof:
     fields = proto.Fields(encoded, {1: BYTES, 2: BYTES, 3: BYTES})
-    left = _decode_existence(fields.bytes(2)) if fields.has(2) else None
-    right = _decode_existence(fields.bytes(3)) if fields.has(3) else None
-    return NonExistenceProof(fields.bytes(1), left, right)
+    left = _decode_existence(fields.blob(2)) if fields.has(2) else None
+    right = _decode_existence(fields.blob(3)) if fields.has(3) else None
+    return NonExistenceProof(fields.blob(1), left, right)

@@ -36,7 +36,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class TxResult:
-    """What one transaction of a block did. `code` 0 is success; then `body` is set and `events` says what changed.
+    """What one transaction of a block did. On success `body` is set and `events` says what changed.
 
     Only `code` enters CometBFT's last_results_hash (data, gas are empty); `reason` and `events` do not.
     """

@@ -37,7 +37,7 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SealingKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A public HPKE key that data keys are sealed to, one per epoch. `public` is b64u of the suite's length."""
+    """A public HPKE key that data keys are sealed to. `public` is b64u of the suite's length."""
 
     id: KeyId
     suite: Suite
@@ -58,7 +58,7 @@ class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def encode(document: msgspec.Struct) -> bytes:
-    """JCS bytes of a key set, body or state entry. Equal to `canonical.dumps` for structs whose keys are ASCII."""
+    """JCS bytes of a key set, body or state entry: as `canonical.dumps`, since the field names are ASCII."""
     return msgspec.json.encode(document, order="sorted")
 
 
@@ -83,7 +83,7 @@ def next_commitment(recovery_public: bytes) -> str:
 
 
 def check_keyset(keyset: KeySet) -> None:
-    """Raises Rejected(KEYSET_INVALID) for repeated ids or lengths, Rejected(KEY_WEAK) for a weak signing key."""
+    """Raises Rejected: KEYSET_INVALID for repeated ids or wrong lengths, KEY_WEAK for a weak signing key."""
     ids = [key.id for key in keyset.keys] + [key.id for key in keyset.sealing]
     if len(set(ids)) != len(ids):
         raise Rejected(Code.KEYSET_INVALID, "key ids must be unique in the key set")

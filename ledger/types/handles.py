@@ -16,7 +16,7 @@ from ledger.types.canonical import b64u_encode, tagged_hash
 
 @dataclass(frozen=True, slots=True)
 class HandleProof:
-    """Handles (32 bytes each, ascending), their places in the consent's list, and the missing sibling hashes."""
+    """Handles (32 bytes each, ascending), their places in the consent's list, the missing siblings."""
 
     handles: tuple[bytes, ...]
     indices: tuple[int, ...]

@@ -41,7 +41,7 @@ _SIGNING_DOMAIN = b"salus/tx/v1\x00"
 
 
 class BodyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
-    """What every body holds. `ledger` is the chain id; times are milliseconds; `nonce` is unique per author."""
+    """What every body holds. `ledger` is the chain id, times are ms, `nonce` is unique per author."""
 
     ledger: LedgerId
     version: Literal[1] = 1
@@ -62,7 +62,7 @@ class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
 class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True):
     """A DID's next key set. Signed by the key that the current `next` names, which must be in the new set.
 
-    `custody` labels the DID from here on: a patient who takes their keys over from the service becomes `self`.
+    `custody` labels the DID from here on: a patient who takes their keys over becomes `self`.
     """
 
     did: Did
@@ -96,7 +96,7 @@ class ClinicianRevoked(BodyFields, frozen=True, kw_only=True, tag=True):
 
 
 class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True):
-    """A hospital or insurer commits to an encrypted record. `commitment` is salted; `root` is the shards' root."""
+    """A hospital or insurer commits to an encrypted record. `commitment` is salted, `root` the shards'."""
 
     anchor: Id
     subject: Did
@@ -182,7 +182,7 @@ class SignedTx(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_Wire)
-_body_decoder = msgspec.json.Decoder(Body)
+_body_decoder: msgspec.json.Decoder[Body] = msgspec.json.Decoder(Body)
 
 
 def signed_bytes(body: Body) -> bytes:
@@ -232,5 +232,5 @@ def encode_tx(body: Body, key_id: str, signature: bytes) -> bytes:
 
 
 def sign_tx(body: Body, key_id: str, signing_key: bytes) -> bytes:
-    """Wire bytes of `body` signed by the 32-byte Ed25519 seed `signing_key`, which the DID lists as `key_id`."""
+    """Wire bytes of `body` signed by the Ed25519 seed (32 bytes) of the key that the DID lists as `key_id`."""
     return encode_tx(body, key_id, sign(signing_key, signed_bytes(body)))

@@ -1,0 +1,50 @@
+"""What a rule may know besides the state: the block's height and time. No clock, no randomness."""
+
+from dataclasses import dataclass
+
+from ledger.machine.entries import View, Write
+from ledger.machine.results import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Bounds of the time at which a transaction is judged, in ms.
+
+    A header's time is the median of the previous commit's, so after an idle night it lies hours back: it is
+    a lower bound. `earliest` is the header time; `latest` equals it inside a block, and is the node's own
+    clock in the mempool, which may refuse what is late but must not admit early what a block would refuse.
+    """
+
+    earliest: int
+    latest: int
+
+    @classmethod
+    def of_block(cls, time_ms: int) -> "Moment":
+        """The moment that every validator derives from the same header."""
+        return cls(time_ms, time_ms)
+
+    def reached(self, issued_at: int, time: int) -> bool:
+        """Whether `time` has surely come for a transaction issued at `issued_at`."""
+        return time <= max(self.earliest, issued_at)
+
+    def passed(self, issued_at: int, time: int) -> bool:
+        """Whether `time`, the first moment that is too late, has come."""
+        return time <= max(self.latest, issued_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The state before the transaction, the moment, the block's height and the chain id."""
+
+    view: View
+    moment: Moment
+    height: int
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an accepted transaction changes and tells."""
+
+    writes: tuple[Write, ...]
+    events: tuple[Event, ...]

@@ -1,0 +1,166 @@
+"""What the state holds: one key and one struct per kind of entry, and typed reading of them.
+
+Keys are UTF-8, values JCS (docs/formats.md section 3). No entry holds personal data: DIDs are pairwise,
+commitments salted. Entries are replaced, never changed; only nonces are ever removed.
+"""
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import msgspec
+
+from ledger.types.did import KeySet, encode
+from ledger.types.tx_fields import Custody
+
+
+class DidEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`did/<did>`: the current key set; `seq` counts rotations."""
+
+    custody: Custody
+    keyset: KeySet
+    seq: int
+
+
+class OrganisationEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`org/<did>`: an admitted organisation; its keys are at `did/<did>`."""
+
+    kind: Literal["authority", "hospital", "insurer", "regulator", "research"]
+    name: str
+    region: str
+    active: bool
+
+
+class CredentialEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`credential/<hash>`: a clinician's credential that an organisation vouches for."""
+
+    organisation: str
+    role: str
+    valid_until: int
+    revoked: bool
+
+
+class AnchorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`anchor/<id>`: a commitment to one encrypted record."""
+
+    author: str
+    subject: str
+    manifest: str
+    root: str
+    codec: str
+    commitment: str
+    height: int
+
+
+class ConsentEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`consent/<id>`: a consent and what became of it. `opens` counts acts of opening."""
+
+    subject: str
+    artefact: str
+    handles_root: str
+    handles: int
+    requester: str
+    organisation: str
+    access_key: str
+    valid_from: int
+    valid_until: int
+    max_opens: int
+    erase_at: int
+    custody: Custody
+    state: Literal["granted", "revoked"]
+    opens: int
+    height: int
+
+
+class NonceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`nonce/<author>/<nonce>`: remembered until header time passes `not_after`."""
+
+    not_after: int
+
+
+Entry = DidEntry | OrganisationEntry | CredentialEntry | AnchorEntry | ConsentEntry | NonceEntry
+Write = tuple[bytes, bytes]
+Reader = Callable[[bytes], bytes | None]
+_E = TypeVar("_E")
+
+
+def did_key(did: str) -> bytes:
+    """State key of a DID's key set."""
+    return f"did/{did}".encode()
+
+
+def organisation_key(did: str) -> bytes:
+    """State key of an organisation."""
+    return f"org/{did}".encode()
+
+
+def credential_key(credential: str) -> bytes:
+    """State key of a credential, by its b64u hash."""
+    return f"credential/{credential}".encode()
+
+
+def anchor_key(anchor: str) -> bytes:
+    """State key of a record's anchor."""
+    return f"anchor/{anchor}".encode()
+
+
+def consent_key(consent: str) -> bytes:
+    """State key of a consent."""
+    return f"consent/{consent}".encode()
+
+
+NONCE_PREFIX = b"nonce/"
+
+
+def nonce_key(author: str, nonce: str) -> bytes:
+    """State key of a used nonce."""
+    return f"nonce/{author}/{nonce}".encode()
+
+
+def write(key: bytes, entry: Entry) -> Write:
+    """The pair that puts `entry` at `key`."""
+    return key, encode(entry)
+
+
+class View:
+    """Typed reading of the state through a `reader` of raw values; None is what is absent."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, reader: Reader) -> None:
+        self._read = reader
+
+    def did(self, did: str) -> DidEntry | None:
+        """The key set entry of a DID."""
+        return self._entry(did_key(did), _DID)
+
+    def organisation(self, did: str) -> OrganisationEntry | None:
+        """The organisation with this DID."""
+        return self._entry(organisation_key(did), _ORGANISATION)
+
+    def credential(self, credential: str) -> CredentialEntry | None:
+        """The credential with this b64u hash."""
+        return self._entry(credential_key(credential), _CREDENTIAL)
+
+    def anchor(self, anchor: str) -> AnchorEntry | None:
+        """The anchor with this id."""
+        return self._entry(anchor_key(anchor), _ANCHOR)
+
+    def consent(self, consent: str) -> ConsentEntry | None:
+        """The consent with this id."""
+        return self._entry(consent_key(consent), _CONSENT)
+
+    def nonce_used(self, author: str, nonce: str) -> bool:
+        """Whether this author's nonce is remembered."""
+        return self._read(nonce_key(author, nonce)) is not None
+
+    def _entry(self, key: bytes, decoder: "msgspec.json.Decoder[_E]") -> _E | None:
+        value = self._read(key)
+        return None if value is None else decoder.decode(value)
+
+
+_DID = msgspec.json.Decoder(DidEntry)
+_ORGANISATION = msgspec.json.Decoder(OrganisationEntry)
+_CREDENTIAL = msgspec.json.Decoder(CredentialEntry)
+_ANCHOR = msgspec.json.Decoder(AnchorEntry)
+_CONSENT = msgspec.json.Decoder(ConsentEntry)
+NONCE_DECODER = msgspec.json.Decoder(NonceEntry)

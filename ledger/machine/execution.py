@@ -1,0 +1,88 @@
+"""Running transactions over a version of the state without touching it.
+
+Rules
+- A transaction that is refused changes nothing; the next one sees the state as it was.
+- A block first forgets the nonces whose time has passed, then runs its transactions in order.
+- Cheap refusals come first: size and form, ledger, time and nonce, the key, then the signature, and only
+  behind a good signature the work that an attacker could make dear (curve checks, handle proofs).
+- A signature is verified once per (transaction, key): a mempool's work is not repeated in the block.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from ledger.machine.context import Context, Moment
+from ledger.machine.entries import View
+from ledger.machine.results import TxResult
+from ledger.machine.rules.table import outcome, required_key
+from ledger.machine.state import StateTree
+from ledger.types.signing import verify_ed25519
+from ledger.types.tx import SignedTx, decode_tx, tx_hash
+from ledger.types.tx_errors import Code, Rejected
+
+REMEMBERED_TXS = 50_000
+
+
+class TxMemory:
+    """What is known of transactions seen lately: their decoded form, and under which key the signature holds.
+
+    Only good news is remembered, keyed by hash of the very bytes, so memory never changes a verdict.
+    """
+
+    def __init__(self, limit: int = REMEMBERED_TXS) -> None:
+        self._limit = limit
+        self._decoded: OrderedDict[bytes, SignedTx] = OrderedDict()
+        self._verified: OrderedDict[tuple[bytes, bytes], None] = OrderedDict()
+
+    def decode(self, wire: bytes) -> SignedTx:
+        """The decoded transaction. Raises Rejected as decode_tx does."""
+        known = self._decoded.get(tx_hash(wire))
+        if known is not None:
+            return known
+        signed = decode_tx(wire)
+        self._decoded[signed.hash] = signed
+        if len(self._decoded) > self._limit:
+            self._decoded.popitem(last=False)
+        return signed
+
+    def check_signature(self, signed: SignedTx, public_key: bytes) -> None:
+        """Raises Rejected(SIGNATURE_INVALID) unless ZIP-215 accepts the signature under this key."""
+        if (signed.hash, public_key) in self._verified:
+            return
+        if not verify_ed25519(public_key, signed.signed_bytes, signed.signature):
+            raise Rejected(Code.SIGNATURE_INVALID, f"the signature is not key {signed.key_id}'s on this body")
+        self._verified[signed.hash, public_key] = None
+        if len(self._verified) > self._limit:
+            self._verified.popitem(last=False)
+
+
+class Execution:
+    """Transactions run on top of a state; `changes` is what they set (None: deleted)."""
+
+    def __init__(
+        self,
+        state: StateTree,
+        ledger: str,
+        height: int,
+        moment: Moment,
+        memory: TxMemory,
+        expired: Iterable[bytes] = (),
+    ) -> None:
+        self._state = state
+        self._memory = memory
+        self.changes: dict[bytes, bytes | None] = dict.fromkeys(expired)
+        self._context = Context(View(self._read), moment, height, ledger)
+
+    def run(self, wire: bytes) -> TxResult:
+        """Run one transaction. Never raises for what a sender may do: the result says why it was refused."""
+        try:
+            signed = self._memory.decode(wire)
+            self._memory.check_signature(signed, required_key(self._context, signed))
+            done = outcome(self._context, signed)
+        except Rejected as refusal:
+            return TxResult(refusal.code, refusal.reason)
+        self.changes.update(done.writes)
+        return TxResult(Code.OK, events=done.events, body=signed.body)
+
+    def _read(self, key: bytes) -> bytes | None:
+        return self.changes[key] if key in self.changes else self._state.get(key)

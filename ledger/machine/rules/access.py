@@ -1,0 +1,53 @@
+"""Rules of opening: log, then release.
+
+- One AccessOpened is one act of opening. Its author is `access:<consent>`; it is signed with the key that
+  the requester made for this request, under the key id `#access`. No DID of the requester appears.
+- The consent is active at this place in the block: a revocation that stands before it refuses it.
+- The handles are ascending, each once, and a multiproof shows all of them under the consent's root.
+- An accepted opening counts, whether or not the reader fetches the keys afterwards.
+"""
+
+import msgspec
+
+from ledger.machine.context import Context, Outcome
+from ledger.machine.entries import ConsentEntry, consent_key, write
+from ledger.machine.results import Event
+from ledger.machine.rules.consent import check_active, known
+from ledger.types.canonical import b64u_decode
+from ledger.types.handles import HandleProof, handles_covered
+from ledger.types.tx import ACCESS_KEY_ID, AccessOpened
+from ledger.types.tx_errors import Code, Rejected
+
+
+def access_key(context: Context, body: AccessOpened, key_id: str) -> bytes:
+    """The consent's access key. Raises Rejected: WRONG_AUTHOR, KEY_UNKNOWN, CONSENT_UNKNOWN."""
+    if body.author != f"access:{body.consent}":
+        raise Rejected(Code.WRONG_AUTHOR, "the author of an opening is access:<consent>")
+    if key_id != ACCESS_KEY_ID:
+        raise Rejected(Code.KEY_UNKNOWN, f"an opening is signed by {ACCESS_KEY_ID}, got {key_id}")
+    return b64u_decode(known(context, body.consent).access_key, 32)
+
+
+def open_records(context: Context, body: AccessOpened) -> Outcome:
+    """Raises Rejected: CONSENT_* when it is not active, HANDLES_MALFORMED, HANDLES_NOT_COVERED."""
+    entry = known(context, body.consent)
+    check_active(context, entry, body.issued_at)
+    _check_handles(body, entry)
+    opened = write(consent_key(body.consent), msgspec.structs.replace(entry, opens=entry.opens + 1))
+    attributes = (
+        ("consent", body.consent),
+        ("subject", entry.subject),
+        ("handles", str(len(body.handles))),
+        ("opens", str(entry.opens + 1)),
+    )
+    return Outcome((opened,), (Event("access_opened", attributes),))
+
+
+def _check_handles(body: AccessOpened, entry: ConsentEntry) -> None:
+    handles = tuple(b64u_decode(handle, 32) for handle in body.handles)
+    if len(body.indices) != len(handles) or list(handles) != sorted(set(handles)):
+        raise Rejected(Code.HANDLES_MALFORMED, "handles must be ascending, each once, with one index each")
+    path = tuple(b64u_decode(sibling, 32) for sibling in body.path)
+    proof = HandleProof(handles, body.indices, path)
+    if not handles_covered(proof, entry.handles, b64u_decode(entry.handles_root, 32)):
+        raise Rejected(Code.HANDLES_NOT_COVERED, "the proof does not show these handles under this consent")
