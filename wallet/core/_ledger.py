@@ -10,7 +10,7 @@ from ledger.types.canonical import (
     tagged_hash,
 )
 from ledger.types.handles import handle, handles_root, wrap_hash, wraps_hash
-from ledger.types.signing import verify_ed25519
+from ledger.types.signing import is_acceptable_public_key, verify_ed25519
 
 __all__ = [
     "MAX_SAFE_INTEGER",
@@ -20,6 +20,7 @@ __all__ = [
     "dumps",
     "handle",
     "handles_root",
+    "is_acceptable_public_key",
     "loads_canonical",
     "tagged_hash",
     "verify_ed25519",

@@ -1,4 +1,4 @@
-"""The words of the consent text, per language. Changing one changes what later consents sign: add a vector."""
+"""The words of the consent text, per language. Changing one changes what is signed: add a vector."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Words:
-    """One language: templates with {0}, {1}.. and names for codes; a code without a name is shown as it is."""
+    """One language: templates with {0}, {1}.. and names for codes; a code without one is shown as it is."""
 
     offset_hours: int
     comma: str

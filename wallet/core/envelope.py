@@ -22,7 +22,7 @@ MAX_SEALED = 4096
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`{"suite","key","enc","ct"}`: bytes sealed to the sealing key whose id is `key`; `enc`, `ct` are b64u."""
+    """`{"suite","key","enc","ct"}`: bytes sealed to the sealing key with id `key`; `enc`, `ct` in b64u."""
 
     suite: str
     key: str
@@ -57,13 +57,13 @@ def record_key_info(*, record: str, epoch: int, recipient: str) -> bytes:
 
 
 def grant_key_info(*, consent: str, recipient: str, purpose: str, expiry: int) -> bytes:
-    """HPKE `info` for a grant key sealed to the requester's DID; `expiry` is the consent's valid_until (ms)."""
+    """HPKE `info` for a grant key sealed to the requester's DID; `expiry` is its valid_until (ms)."""
     fields = {"consent": consent, "recipient": recipient, "purpose": purpose, "expiry": expiry}
     return dumps({"v": 1, "use": "grant-key", **fields})
 
 
 def seal(recipient: SealingPublic, plaintext: bytes, info: bytes) -> Envelope:
-    """`plaintext` sealed to `recipient` in the context `info`. Raises UnknownSuite or Malformed for a bad key."""
+    """`plaintext` sealed to `recipient` in the context `info`. Raises UnknownSuite, Malformed (bad key)."""
     chosen = suites.suite(recipient.suite)
     sealed = chosen.hpke.encrypt(plaintext, suites.public_key(recipient.suite, recipient.public), info)
     enc, ct = sealed[: chosen.enc_size], sealed[chosen.enc_size :]
@@ -71,7 +71,7 @@ def seal(recipient: SealingPublic, plaintext: bytes, info: bytes) -> Envelope:
 
 
 def open_envelope(key: SealingKey, envelope: Envelope, info: bytes) -> bytes:
-    """What the envelope holds. Raises CannotOpen when key, context or bytes are not those it was sealed with."""
+    """What the envelope holds. Raises CannotOpen when key, context or bytes are others."""
     if (envelope.suite, envelope.key) != (key.suite, key.id):
         raise CannotOpen("the envelope is sealed to another key: use the key that its suite and id name")
     chosen = suites.suite(key.suite)

@@ -39,7 +39,7 @@ class Forged(RuleError):
 
 
 class Wider(RuleError):
-    """A consent gives more than was asked; `field` says where. The patient's device must narrow, never widen."""
+    """A consent gives more than was asked; `field` says where. The device must never widen."""
 
     def __init__(self, field: str, asked: object, given: object) -> None:
         self.field, self.asked, self.given = field, asked, given

@@ -147,7 +147,7 @@ def wrap_data_key(grant_key: bytes, data_key: DataKey, artefact: Artefact, nonce
 
 
 def unwrap_data_key(grant_key: bytes, wrap: Wrap, artefact: Artefact) -> DataKey:
-    """The data key in `wrap`. Raises CannotOpen for another grant, record, epoch, recipient or changed bytes."""
+    """The data key in `wrap`. Raises CannotOpen for another grant, record, epoch or bytes."""
     wrapped = doc.key_bytes(_DOC, "$.wrap", wrap.wrap, WRAP_SIZE)
     aad = _aad(artefact, wrap.record, wrap.epoch)
     try:

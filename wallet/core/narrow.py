@@ -17,7 +17,7 @@ from wallet.core.errors import NothingLeft, Wider
 from wallet.core.request import DateRange, Mode, Request, credential_hash, request_hash
 
 RANK = {"N": 0, "R": 1, "V": 2}
-"""HL7 v3 Confidentiality, from ordinary to very restricted; a label that is not here counts as the highest."""
+"""HL7 v3 Confidentiality, from ordinary to very restricted; any other label counts as the highest."""
 
 _FIRST, _LAST = "0000-00-00", "9999-99-99"
 
@@ -34,7 +34,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class RecordFacts:
-    """What is known of a record without opening it. `start`, `end`: days `YYYY-MM-DD` or ""; `label`: N, R, V."""
+    """What is known of a record without opening it: days `YYYY-MM-DD` or "", `label` N, R or V."""
 
     record: str
     type: str
@@ -107,7 +107,8 @@ def within_days(record: RecordFacts, dates: DateRange) -> bool:
     """Whether the record's days lie wholly within `dates`. A record without a day does (the text says so)."""
     if not (record.start or record.end):
         return True
-    first, last = record.start or _FIRST, record.end or record.start
+    first = min(record.start, record.end or record.start) or _FIRST
+    last = max(record.start, record.end)
     return (dates.start or _FIRST) <= first and last <= (dates.end or _LAST)
 
 
@@ -129,7 +130,7 @@ def _check_same(request: Request, artefact: Artefact) -> None:
         ("requester.role", asker.role, grantee.role),
     ):
         if asked != given:
-            raise Wider(field, asked, given)
+            raise Wider(field, "the same", "another")
 
 
 def _refuse_empty(types: tuple[str, ...], dates: DateRange, duration: int) -> None:

@@ -83,7 +83,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse_request(document: Mapping[str, object]) -> Request:
-    """The request in a parsed JSON object, checked. Raises Malformed (place, expected, actual), UnknownSuite."""
+    """The request in a parsed JSON object, checked. Raises Malformed (with the place), UnknownSuite."""
     request = doc.decode(_DOC, document, Request)
     check_request(request)
     return request
@@ -137,7 +137,7 @@ def request_sign_bytes(request: Request) -> bytes:
 
 
 def verify_request(request: Request, signature: bytes, public: bytes) -> None:
-    """Raises Forged unless `signature` (64 bytes) over the request verifies under Ed25519 key `public` (32)."""
+    """Raises Forged unless `signature` (64 bytes) over the request verifies under Ed25519 key `public`."""
     if not verify_ed25519(public, request_sign_bytes(request), signature):
         raise Forged("the request is not signed by its requester's key: refuse it")
 
