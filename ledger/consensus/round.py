@@ -118,7 +118,7 @@ def on_any_precommits(state: HeightState) -> Transition | None:
 
 def on_decision(state: HeightState) -> Transition | None:
     """Lines 49-54: +2/3 precommitted a valid block, in any round: decide."""
-    decisions = dict(reversed(pair) for pair in state.votes.decisions(state.validators))
+    decisions = {value: round_ for round_, value in state.votes.decisions(state.validators)}
     if len(decisions) > 1:
         return violated(state, "+2/3 precommits for two different blocks")
     for value, round_ in decisions.items():

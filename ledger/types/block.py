@@ -4,7 +4,7 @@ Rules (CometBFT v0.38)
 - `data_hash` is the RFC 6962 root over the transactions' SHA-256 hashes.
 - A block travels in parts of 64 KiB; the root over the parts is in its BlockID, so that each part is checked
   as it arrives. A part's index must be that of its proof.
-- Evidence rides in its slot as opaque protobuf; its hash is the root over those bytes.
+- `evidence_hash` is the root over the pieces of evidence, without the wrapper that they travel in.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ledger.types import merkle, proto
 from ledger.types.commit import ABSENT, BlockIDFlag, Commit, CommitSig, median_time_ns
+from ledger.types.evidence import DuplicateVoteEvidence, unwrap, wrap
 from ledger.types.header import BLOCK_PROTOCOL, Header, Version
 from ledger.types.ids import BlockID, PartSetHeader, sha256
 from ledger.types.proto import BYTES, VARINT, Fields, ProtoError
@@ -50,22 +51,22 @@ def tx_proof(txs: Sequence[bytes], index: int) -> merkle.Proof:
 
 @dataclass(frozen=True)
 class Block:
-    """A whole block. `evidence` holds encoded tendermint.types.Evidence messages."""
+    """A whole block: what was decided, and the commit that decided the block before it."""
 
     header: Header
     txs: tuple[bytes, ...]
     last_commit: Commit
-    evidence: tuple[bytes, ...] = ()
+    evidence: tuple[DuplicateVoteEvidence, ...] = ()
 
     @property
     def evidence_hash(self) -> bytes:
         """The `evidence_hash` that the header must have."""
-        return merkle.root(self.evidence)
+        return merkle.root([item.encode() for item in self.evidence])
 
     def encode(self) -> bytes:
         """tendermint.types.Block."""
         txs = b"".join(proto.message(1, tx) for tx in self.txs)
-        evidence = b"".join(proto.message(1, item) for item in self.evidence)
+        evidence = b"".join(proto.message(1, wrap(item)) for item in self.evidence)
         return b"".join(
             (
                 proto.message(1, self.header.encode()),
@@ -85,7 +86,7 @@ class Block:
             Header.decode(fields.blob(1)),
             _repeated(fields.blob(2)),
             Commit.decode(fields.blob(4)),
-            _repeated(fields.blob(3)),
+            tuple(unwrap(item) for item in _repeated(fields.blob(3))),
         )
 
     def check_hashes(self) -> None:

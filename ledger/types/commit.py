@@ -84,7 +84,7 @@ ABSENT = CommitSig(BlockIDFlag.ABSENT)
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The precommits for `block_id` in (height, round). `Commit()`, empty, is the first block's last commit."""
+    """The precommits for `block_id` in (height, round). The first block's last commit is `Commit()`."""
 
     height: int = 0
     round: int = 0

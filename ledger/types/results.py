@@ -1,0 +1,37 @@
+"""What executing a block's transactions came to, and how the next header commits to it.
+
+Rules (CometBFT v0.38)
+- Only code, data and gas of a result are deterministic and hashed; logs, events and info are not.
+- `last_results_hash` is the RFC 6962 root over the results in the order of their transactions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ledger.types import merkle, proto
+
+
+@dataclass(frozen=True, slots=True)
+class ExecTxResult:
+    """The deterministic part of a transaction's result; code 0 is success."""
+
+    code: int = 0
+    data: bytes = b""
+    gas_wanted: int = 0
+    gas_used: int = 0
+
+    def encode(self) -> bytes:
+        """tendermint.abci.ExecTxResult, stripped to what is deterministic."""
+        return b"".join(
+            (
+                proto.integer(1, self.code),
+                proto.data(2, self.data),
+                proto.integer(5, self.gas_wanted),
+                proto.integer(6, self.gas_used),
+            )
+        )
+
+
+def results_hash(results: Iterable[ExecTxResult]) -> bytes:
+    """The `last_results_hash` of the header after the block with these results."""
+    return merkle.root([result.encode() for result in results])
