@@ -1,0 +1,138 @@
+"""Each transaction as one sentence and a few facts. Pure: the body in, words out.
+
+The ledger names nobody: a patient is a pairwise pseudonym, requester and organisation of a consent are
+commitments. The sentences say so rather than pretending to know more.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """`title`: what happened. `facts`: label and value; `times`: label and milliseconds since 1970."""
+
+    title: str
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    times: list[tuple[str, int]] = field(default_factory=list)
+
+
+KINDS: dict[str, Promise] = {
+    "hospital": gettext_lazy("hospital"),
+    "insurer": gettext_lazy("insurer"),
+    "regulator": gettext_lazy("regulator"),
+    "research": gettext_lazy("research institute"),
+}
+CUSTODY: dict[str, Promise] = {
+    "self": gettext_lazy("keys on the patient's own device"),
+    "custodial": gettext_lazy("keys kept by the service under the patient's PIN"),
+}
+
+
+def short(text: str) -> str:
+    """The end of a long identifier: enough to tell two apart on a page."""
+    return text if len(text) <= 16 else f"…{text[-12:]}"
+
+
+def _organisation(body: Body) -> Sentence:
+    kind = str(KINDS.get(body["kind"], body["kind"]))
+    title = _("The authority registered the %(kind)s “%(name)s”") % {"kind": kind, "name": body["name"]}
+    return Sentence(title, [(_("Region"), body["region"]), (_("DID"), short(body["did"]))])
+
+
+def _did(body: Body) -> Sentence:
+    custody = str(CUSTODY.get(body["custody"], body["custody"]))
+    return Sentence(
+        _("A patient's pseudonym was registered"),
+        [(_("Pseudonym"), short(body["did"])), (_("Custody"), custody)],
+    )
+
+
+def _rotated(body: Body) -> Sentence:
+    facts = [(_("DID"), short(body["did"])), (_("Key set number"), str(body["seq"]))]
+    return Sentence(_("A DID changed its keys"), facts)
+
+
+def _clinician(body: Body) -> Sentence:
+    return Sentence(
+        _("An organisation registered a clinician's credential"),
+        [(_("Organisation"), short(body["author"])), (_("Role"), body["role"])],
+        [(_("Valid until"), body["valid_until"])],
+    )
+
+
+def _clinician_revoked(body: Body) -> Sentence:
+    return Sentence(
+        _("An organisation revoked a clinician's credential"), [(_("Organisation"), short(body["author"]))]
+    )
+
+
+def _anchored(body: Body) -> Sentence:
+    return Sentence(
+        _("An organisation anchored an encrypted record"),
+        [
+            (_("Organisation"), short(body["author"])),
+            (_("Pseudonym"), short(body["subject"])),
+            (_("Manifest"), short(body["manifest"])),
+        ],
+    )
+
+
+def _granted(body: Body) -> Sentence:
+    count = body["handles"]
+    title = ngettext(
+        "A patient allowed the reading of %(n)s record",
+        "A patient allowed the reading of %(n)s records",
+        count,
+    ) % {"n": count}
+    return Sentence(
+        title,
+        [
+            (_("Consent"), body["consent"]),
+            (_("Pseudonym"), short(body["subject"])),
+            (_("Requester"), _("known to patient and requester only")),
+            (_("Custody"), str(CUSTODY.get(body["custody"], body["custody"]))),
+        ],
+        [(_("From"), body["valid_from"]), (_("Until"), body["valid_until"])],
+    )
+
+
+def _revoked(body: Body) -> Sentence:
+    return Sentence(_("A patient stopped a permission"), [(_("Consent"), body["consent"])])
+
+
+def _opened(body: Body) -> Sentence:
+    count = len(body["handles"])
+    title = ngettext(
+        "%(n)s record was opened under a consent", "%(n)s records were opened under a consent", count
+    ) % {"n": count}
+    return Sentence(title, [(_("Consent"), body["consent"])])
+
+
+TELL: dict[str, Callable[[Body], Sentence]] = {
+    "OrganisationRegistered": _organisation,
+    "DidRegistered": _did,
+    "DidRotated": _rotated,
+    "ClinicianRegistered": _clinician,
+    "ClinicianRevoked": _clinician_revoked,
+    "RecordAnchored": _anchored,
+    "ConsentGranted": _granted,
+    "ConsentRevoked": _revoked,
+    "AccessOpened": _opened,
+}
+
+
+def sentence(body: Body) -> Sentence:
+    """The transaction in the reader's language; an unknown type is named, not guessed at."""
+    tell = TELL.get(body["type"])
+    if tell is None:
+        return Sentence(_("A transaction of type %(type)s") % {"type": body["type"]})
+    told = tell(body)
+    return Sentence(told.title, told.facts, [*told.times, (_("Signed at"), body["issued_at"])])
