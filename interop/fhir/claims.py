@@ -6,7 +6,8 @@ Rules
 - A contained resource goes with each part that refers to it, directly or through another contained one.
 - A part is a valid-looking resource of its own: type, id, security labels, the tag SUBSETTED and two
   codings that name it and all the parts there are. `administrative` always exists and keeps the whole meta.
-- Joining all parts gives the resource back as it was; joining some gives it tagged SUBSETTED.
+- Joining all parts gives the resource back as it was, but for the order of `contained`, which has no
+  meaning; joining some gives it tagged SUBSETTED.
 """
 
 from collections.abc import Mapping

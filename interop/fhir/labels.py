@@ -19,36 +19,8 @@ _KEPT_AS = {"U": "N", "L": "N", "M": "N", "N": "N", "R": "R", "V": "V"}
 _RANK = "NRV"
 # v3 ActCode, value set ActInformationSensitivityPolicy.
 _SENSITIVE = frozenset(
-    [
-        "ETH",
-        "ETHUD",
-        "OPIOIDUD",
-        "ALC",
-        "SUD",
-        "GDIS",
-        "HIV",
-        "MST",
-        "PSY",
-        "PSYTHPN",
-        "PSYCHATR",
-        "SCA",
-        "SDV",
-    ]
-    + [
-        "SEX",
-        "SPI",
-        "BH",
-        "COGN",
-        "DVD",
-        "EMOTDIS",
-        "MH",
-        "STD",
-        "TBOO",
-        "VIO",
-        "SICKLE",
-        "ABORTION",
-        "REPHLTH",
-    ]
+    "ABORTION ALC BH COGN DVD EMOTDIS ETH ETHUD GDIS HIV MH MST OPIOIDUD PSY PSYTHPN REPHLTH SCA SDV SEX "  # noqa: SIM905
+    "SICKLE SPI STD SUD TBOO VIO".split()
 )
 _RESTRICTED_TYPES = frozenset(["FamilyMemberHistory", "MolecularSequence", "RiskAssessment"])
 

@@ -23,7 +23,10 @@ MEDIA_TYPE = "application/fhir+json"
 
 @dataclass(frozen=True)
 class Piece:
-    """One record to be. `group` ties pieces together; period bounds are YYYY-MM-DD or ""."""
+    """One record to be. `group` ties pieces together; period bounds are YYYY-MM-DD or "".
+
+    `holds` names the resources inside as `Type/id`.
+    """
 
     type: str
     label: str
@@ -31,6 +34,7 @@ class Piece:
     period_start: str
     period_end: str
     content: bytes
+    holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def _piece(kind: str, label: str, group: str, resources: list[dict[str, Any]]) -
     days = [span for resource in resources if (span := days_of(resource))]
     start = min((first for first, _ in days), default="")
     end = max((last for _, last in days), default="")
-    return Piece(kind, label, group, start, end, encode(collection(resources)))
+    holds = tuple(f"{kind}/{resource['id']}" for resource in resources)
+    return Piece(kind, label, group, start, end, encode(collection(resources)), holds)
 
 
 def collection(resources: list[dict[str, Any]]) -> dict[str, Any]:

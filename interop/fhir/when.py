@@ -13,40 +13,17 @@ from typing import Any
 
 # Elements that say when, the clinically true ones first (FHIR R4 w5 mapping "FiveWs.done", then "recorded").
 _CLINICAL = (
-    ["effectiveDateTime", "effectiveInstant", "effectivePeriod", "period", "occurrenceDateTime"]
-    + ["occurrencePeriod", "performedDateTime", "performedPeriod", "onsetDateTime", "onsetPeriod", "started"]
-    + [
-        "billablePeriod",
-        "authoredOn",
-        "createdDateTime",
-        "createdPeriod",
-        "identifiedDateTime",
-        "whenHandedOver",
-    ]
+    "effectiveDateTime effectiveInstant effectivePeriod period occurrenceDateTime occurrencePeriod "  # noqa: SIM905
+    "performedDateTime performedPeriod onsetDateTime onsetPeriod started billablePeriod authoredOn "
+    "createdDateTime createdPeriod identifiedDateTime whenHandedOver".split()
 )
-_ADMINISTRATIVE = [
-    "recordedDate",
-    "recorded",
-    "issued",
-    "date",
-    "dateTime",
-    "created",
-    "authored",
-    "assertedDate",
-] + ["sent", "start", "statusDate", "startDate", "receivedTime", "lastOccurrence"]
+_ADMINISTRATIVE = (
+    "recordedDate recorded issued date dateTime created authored assertedDate sent start statusDate "  # noqa: SIM905
+    "startDate receivedTime lastOccurrence".split()
+)
 REFERENCE_TYPES = frozenset(
-    ["Patient", "Practitioner", "PractitionerRole", "Organization", "OrganizationAffiliation", "Location"]
-    + [
-        "HealthcareService",
-        "Endpoint",
-        "Medication",
-        "Substance",
-        "Device",
-        "RelatedPerson",
-        "Person",
-        "Group",
-    ]
-    + ["Coverage"]
+    "Patient Practitioner PractitionerRole Organization OrganizationAffiliation Location HealthcareService "  # noqa: SIM905
+    "Endpoint Medication Substance Device RelatedPerson Person Group Coverage".split()
 )
 
 

@@ -1,0 +1,171 @@
+"""Other people's formats in: parse, match the patient, cut into records, hand them to the wallet.
+
+Whatever is wrong is found before anything is stored; one patient's records are stored together or not at
+all. The same bytes from the same source make nothing new.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from accounts import api as accounts
+from interop.dicom.parse import DicomObject, parse_dicom
+from interop.fhir.outcome import Issue, Refused, refuse
+from interop.fhir.parse import Submission, parse
+from interop.fhir.patients import FHIR_ID_SYSTEM, Belonging, by_patient
+from interop.fhir.split import Piece, split
+from interop.services.matching import patient_match
+from wallet import api as wallet
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A resource that is now held. `new` is False when its bytes were here before."""
+
+    place: str
+    reference: str
+    new: bool
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What became of a submission.
+
+    `order` lists every entry's place as sent; each is in `taken` or, in a batch, in `refused`.
+    `records` counts the records that hold them, `states` the distinct states they are in.
+    """
+
+    kind: str
+    order: tuple[str, ...]
+    taken: tuple[Taken, ...]
+    refused: tuple[tuple[str, tuple[Issue, ...]], ...]
+    records: int
+    states: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    person_id: uuid.UUID
+    belonging: Belonging
+    pieces: tuple[Piece, ...]
+
+
+def ingest_fhir(
+    *, organisation_id: uuid.UUID, data: bytes, patient_code: str | None = None, dry_run: bool = False
+) -> IngestResult:
+    """Take a FHIR R4 JSON resource or Bundle from an organisation.
+
+    `dry_run` checks everything, patient matching included, and stores nothing. Raises Refused (the sender's
+    fault, with every place), and wallet's StorageDown or KeyUnavailable. Not inside a database transaction.
+    """
+    submission = parse(data, source=_did(organisation_id))
+    plans = [_plan(organisation_id, submission, b, patient_code) for b in by_patient(submission)]
+    taken: list[Taken] = []
+    records: list[wallet.IngestedRecord] = []
+    for plan in plans:
+        stored = [] if dry_run else _store(organisation_id, plan.person_id, [_part(p) for p in plan.pieces])
+        records += stored
+        taken += _taken(plan, stored)
+        if not dry_run:
+            _remember_fhir_id(organisation_id, plan)
+    count = sum(len(plan.pieces) for plan in plans)
+    states = tuple(sorted({record.state for record in records}))
+    return IngestResult(submission.kind, submission.order, tuple(taken), submission.refused, count, states)
+
+
+def ingest_dicom(
+    *, organisation_id: uuid.UUID, file: BinaryIO, patient_code: str | None = None, dry_run: bool = False
+) -> tuple[DicomObject, wallet.IngestedRecord | None]:
+    """Take one DICOM file (PS3.10), which is kept byte for byte. The record is None in a dry run.
+
+    Raises Refused, StorageDown, KeyUnavailable. Memory stays bounded whatever the size.
+    """
+    _did(organisation_id)
+    found = parse_dicom(file)
+    person_id = patient_match(
+        organisation_id=organisation_id,
+        identifiers=found.patient_identifiers,
+        patient_code=patient_code,
+        place="(0010,0020) PatientID",
+    )
+    if dry_run:
+        return found, None
+    file.seek(0)
+    part = wallet.RecordPart(
+        type="ImagingStudy",
+        label="N",
+        group=f"study:{found.study_uid}",
+        period_start=found.day,
+        period_end=found.day,
+        content=file,
+    )
+    return found, _store(organisation_id, person_id, [part])[0]
+
+
+def _did(organisation_id: uuid.UUID) -> str:
+    organisation = accounts.organisation_by_id(organisation_id)
+    if organisation is None or not organisation.did:
+        raise refuse("forbidden", "this organisation is not registered on the ledger yet", status=403)
+    return organisation.did
+
+
+def _plan(
+    organisation_id: uuid.UUID, submission: Submission, belonging: Belonging, patient_code: str | None
+) -> _Plan:
+    place = next(
+        (e.place for e in belonging.entries if e.resource["resourceType"] == "Patient"),
+        belonging.entries[0].place,
+    )
+    person_id = patient_match(
+        organisation_id=organisation_id,
+        identifiers=belonging.identifiers,
+        patient_code=patient_code,
+        place=place,
+    )
+    return _Plan(person_id, belonging, split(belonging.entries, submission.security))
+
+
+def _part(piece: Piece) -> wallet.RecordPart:
+    return wallet.RecordPart(
+        type=piece.type,
+        label=piece.label,
+        group=piece.group,
+        period_start=piece.period_start,
+        period_end=piece.period_end,
+        content=piece.content,
+    )
+
+
+def _store(
+    organisation_id: uuid.UUID, person_id: uuid.UUID, parts: Sequence[wallet.RecordPart]
+) -> list[wallet.IngestedRecord]:
+    try:
+        return wallet.records_ingest(organisation_id=organisation_id, patient_id=person_id, parts=parts)
+    except wallet.Invalid as error:
+        raise refuse("invalid", error.message) from error
+
+
+def _taken(plan: _Plan, stored: Sequence[wallet.IngestedRecord]) -> list[Taken]:
+    new = {
+        reference
+        for piece, record in zip(plan.pieces, stored, strict=False)
+        if not record.duplicate
+        for reference in piece.holds
+    }
+    return [Taken(entry.place, entry.reference, entry.reference in new) for entry in plan.belonging.entries]
+
+
+def _remember_fhir_id(organisation_id: uuid.UUID, plan: _Plan) -> None:
+    """Let later resources that only say `Patient/<id>` find this patient."""
+    for entry in plan.belonging.entries:
+        if entry.resource["resourceType"] == "Patient":
+            known_as = wallet.Identifier(
+                organisation_id=organisation_id,
+                system=FHIR_ID_SYSTEM,
+                value=f"urn:uuid:{entry.resource['id']}",
+            )
+            try:
+                wallet.patient_enrol(person_id=plan.person_id, identifiers=[known_as])
+            except wallet.Refused as error:
+                raise Refused([Issue("conflict", error.message, f"{entry.place}.id")], 409) from error
