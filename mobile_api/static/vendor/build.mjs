@@ -15,7 +15,7 @@ const BUNDLES = [
   {
     file: "noble-ed25519.js",
     packages: ["@noble/curves", "@noble/hashes"],
-    source: `export { ed25519 } from "@noble/curves/ed25519.js";`,
+    source: `export { ed25519, x25519 } from "@noble/curves/ed25519.js";`,
   },
   {
     file: "cborg.js",
