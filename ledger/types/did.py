@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.types.canonical import b64u_decode, b64u_encode, tagged_hash
 from ledger.types.signing import is_acceptable_public_key
-from ledger.types.tx_errors import Code, Rejected
+from ledger.types.tx_errors import Code, Rejected, safe_reason
 from ledger.types.tx_fields import B64u32, Did, KeyId
 
 SUITE_HYBRID = "MLKEM768-X25519/HKDF-SHA256/AES-256-GCM"
@@ -67,7 +67,7 @@ def keyset_from_json(document: object) -> KeySet:
     try:
         keyset = msgspec.convert(document, KeySet)
     except msgspec.ValidationError as error:
-        raise Rejected(Code.KEYSET_INVALID, str(error)) from error
+        raise Rejected(Code.KEYSET_INVALID, safe_reason(error)) from error
     check_keyset(keyset)
     return keyset
 

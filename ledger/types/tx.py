@@ -16,7 +16,7 @@ import msgspec
 from ledger.types.canonical import b64u_decode, b64u_encode
 from ledger.types.did import KeySet, encode
 from ledger.types.signing import sign
-from ledger.types.tx_errors import Code, Rejected
+from ledger.types.tx_errors import Code, Rejected, safe_reason
 from ledger.types.tx_fields import (
     B64u32,
     B64u64,
@@ -206,7 +206,7 @@ def decode_tx(wire: bytes) -> SignedTx:
     try:
         parsed = _decoder.decode(wire)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Rejected(Code.TX_MALFORMED, f"not a transaction: {error}") from error
+        raise Rejected(Code.TX_MALFORMED, f"not a transaction: {safe_reason(error)}") from error
     if encode(parsed) != wire:
         raise Rejected(
             Code.TX_NOT_CANONICAL, "the bytes are not the canonical JSON (RFC 8785) of what they say"
@@ -220,7 +220,7 @@ def decode_body(document: bytes) -> Body:
     try:
         body = _body_decoder.decode(document)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Rejected(Code.TX_MALFORMED, f"not a transaction body: {error}") from error
+        raise Rejected(Code.TX_MALFORMED, f"not a transaction body: {safe_reason(error)}") from error
     if encode(body) != document:
         raise Rejected(Code.TX_NOT_CANONICAL, "the body is not in canonical form (RFC 8785)")
     return body
@@ -232,5 +232,5 @@ def encode_tx(body: Body, key_id: str, signature: bytes) -> bytes:
 
 
 def sign_tx(body: Body, key_id: str, signing_key: bytes) -> bytes:
-    """Wire bytes of `body` signed by the Ed25519 seed (32 bytes) of the key that the DID lists as `key_id`."""
+    """Wire bytes of `body` signed by a 32-byte Ed25519 seed, the DID's key `key_id`."""
     return encode_tx(body, key_id, sign(signing_key, signed_bytes(body)))

@@ -98,3 +98,15 @@ class Rejected(Exception):
     def permanent(self) -> bool:
         """Whether the same wire bytes can never be accepted later."""
         return self.code.permanent
+
+
+def safe_reason(error: Exception) -> str:
+    """What a decoder's message says about the form, without the sender's own text, which may be anything."""
+    problem, _, place = str(error).rpartition(" - at ")
+    if not problem:
+        problem, place = place, ""
+    if problem.startswith("Invalid enum value"):
+        problem = "value is not one of those allowed"
+    elif problem.startswith("Object contains unknown field"):
+        problem = "unknown field"
+    return f"{problem} at {place}" if place else problem
