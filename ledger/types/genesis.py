@@ -27,7 +27,6 @@ from ledger.types.rpc_json import (
 from ledger.types.signing import BadPublicKey, check_public_key
 from ledger.types.validators import Validator, ValidatorSet, ValidatorSetError
 
-
 DEFAULT_PARAMS = ConsensusParams()
 
 

@@ -164,7 +164,7 @@ def commit_from_json(value: Mapping[str, Any]) -> Commit:
         integer_of(value["height"]),
         integer_of(value["round"]),
         block_id_from_json(value["block_id"]),
-        tuple(_slot_from_json(slot) for slot in value["signatures"]),
+        tuple(_slot_from_json(slot) for slot in value["signatures"] or ()),
     )
     return Commit.decode(commit.encode())
 
