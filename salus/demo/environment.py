@@ -42,6 +42,7 @@ def ensure_secrets(home: Path) -> None:
     _write_secret(keys / "django", _random_text())
     _write_secret(keys / "kek", _random_text())
     _write_secret(keys / "authority", _random_text())
+    _write_secret(keys / "authority-recovery", _random_text())
     _write_secret(keys / "token.pem", _pem(ed25519.Ed25519PrivateKey.generate()))
     _write_secret(keys / "vapid.pem", _pem(ec.generate_private_key(ec.SECP256R1())))
 
