@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from nacl.signing import SigningKey
 
+from ledger.machine.application import Application
 from ledger.node.errors import HomeInvalid
 from ledger.node.signer import GuardFile
+from ledger.types.genesis import Genesis, GenesisValidator
 from ledger.types.ids import address_of
 
 PORTS_PER_NODE = 10
-_POWER = "10"
+_POWER = 10
 _CERTIFICATE_DAYS = 3650
 
 
@@ -72,7 +75,7 @@ def init_devnet(
     genesis = _genesis(nodes, keys, app_state, chain_id)
     for node in nodes:
         (node.home / "genesis.json").write_bytes(genesis)
-        (node.home / "peers.json").write_bytes(_peers(node, nodes, certificates))
+        (node.home / "peers.json").write_bytes(_peers(node, nodes, keys, certificates))
     (home / "genesis.json").write_bytes(genesis)
     return nodes
 
@@ -128,33 +131,29 @@ def _certificate(moniker: str) -> tuple[bytes, bytes]:
 def _genesis(
     nodes: Sequence[DevnetNode], keys: Sequence[SigningKey], app_state: Mapping[str, Any], chain_id: str
 ) -> bytes:
-    validators = [
-        {
-            "address": address_of(bytes(key.verify_key)).hex().upper(),
-            "pub_key": {
-                "type": "tendermint/PubKeyEd25519",
-                "value": base64.b64encode(bytes(key.verify_key)).decode(),
-            },
-            "power": _POWER,
-            "name": node.moniker,
-        }
+    validators = tuple(
+        GenesisValidator(bytes(key.verify_key), _POWER, node.moniker)
         for node, key in zip(nodes, keys, strict=True)
-    ]
-    document = {
-        "genesis_time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "chain_id": chain_id,
-        "initial_height": "1",
-        "validators": validators,
-        "app_hash": "",
-        "app_state": dict(app_state),
-    }
-    return json.dumps(document, indent=1).encode() + b"\n"
+    )
+    now_ms = time.time_ns() // 1_000_000
+    genesis = Genesis(
+        chain_id, now_ms * 1_000_000, validators, app_state, app_version=Application().info().version
+    )
+    return json.dumps(genesis.to_json(), indent=1).encode() + b"\n"
 
 
-def _peers(node: DevnetNode, nodes: Sequence[DevnetNode], certificates: Sequence[str]) -> bytes:
+def _peers(
+    node: DevnetNode, nodes: Sequence[DevnetNode], keys: Sequence[SigningKey], certificates: Sequence[str]
+) -> bytes:
     others = [
-        {"moniker": other.moniker, "host": "127.0.0.1", "port": other.p2p_port, "certificate": certificate}
-        for other, certificate in zip(nodes, certificates, strict=True)
+        {
+            "moniker": other.moniker,
+            "host": "127.0.0.1",
+            "port": other.p2p_port,
+            "validator": address_of(bytes(key.verify_key)).hex().upper(),
+            "certificate": certificate,
+        }
+        for other, key, certificate in zip(nodes, keys, certificates, strict=True)
         if other is not node
     ]
     return json.dumps(others, indent=1).encode() + b"\n"

@@ -2,7 +2,7 @@
 
 config.json               moniker, addresses to listen on, timeouts
 genesis.json              the chain's beginning, the same for every validator
-peers.json                the other validators: moniker, address, pinned certificate
+peers.json                the other validators: moniker, where they listen, pinned certificate, address
 node.key, node.crt        this node's TLS key (0600) and self-signed certificate
 priv_validator_key.json   the key that signs votes (0600), in CometBFT's form
 data/                     signer.state (double-sign guard), wal.log, blocks.log, state.snapshot, lock
@@ -33,11 +33,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p2p_host: str = "127.0.0.1"
     rpc_host: str = "127.0.0.1"
     timeout_propose_ms: Duration = 1000
-    timeout_propose_delta_ms: Duration = 500
     timeout_prevote_ms: Duration = 300
-    timeout_prevote_delta_ms: Duration = 300
     timeout_precommit_ms: Duration = 300
-    timeout_precommit_delta_ms: Duration = 300
+    timeout_delta_ms: Duration = 300
     snapshot_every: Annotated[int, msgspec.Meta(ge=1)] = 1000
     max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     mempool_txs: Annotated[int, msgspec.Meta(ge=1)] = 5_000
@@ -45,15 +43,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PeerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of peers.json; `certificate` is PEM."""
+    """One entry of peers.json; `certificate` is PEM, `validator` the hex address of the key that it votes with."""
 
     moniker: str
     host: str
     port: Port
     certificate: str
+    validator: str = ""
 
     def address(self) -> PeerAddress:
-        return PeerAddress(self.moniker, self.host, self.port, certificate_der(self.certificate))
+        return PeerAddress(
+            self.moniker,
+            self.host,
+            self.port,
+            certificate_der(self.certificate),
+            bytes.fromhex(self.validator),
+        )
 
 
 class _KeyValue(msgspec.Struct, frozen=True):
@@ -92,7 +97,9 @@ class Home:
         try:
             return tuple(entry.address() for entry in entries)
         except ValueError as error:
-            raise HomeInvalid(f"peers.json holds a certificate that cannot be read: {error}") from error
+            raise HomeInvalid(
+                f"peers.json holds a certificate or address that cannot be read: {error}"
+            ) from error
 
     def signing_key(self) -> SigningKey:
         """This validator's key; refused when others may read the file."""

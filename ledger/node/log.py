@@ -8,7 +8,7 @@ def log(event: str, **fields: object) -> None:
     """Write one line; values with spaces are quoted."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     pairs = [f"{name}={_value(value)}" for name, value in fields.items()]
-    print(" ".join([f"t={now}", f"event={event}", *pairs]), file=sys.stderr, flush=True)
+    print(" ".join([f"t={now}", f"event={event}", *pairs]), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _value(value: object) -> str:

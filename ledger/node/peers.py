@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class PeerAddress:
     host: str
     port: int
     certificate: bytes
+    validator: bytes = b""
+    """The address of the key that it votes with; empty for a node that does not vote."""
 
     @property
     def fingerprint(self) -> bytes:
@@ -108,7 +110,7 @@ class Mesh:
         on_message: Callable[[Peer, bytes], None],
         on_up: Callable[[Peer], None],
     ) -> None:
-        self._own = hashlib.sha256(certificate_der(own_certificate.read_text())).digest()
+        self.fingerprint = hashlib.sha256(certificate_der(own_certificate.read_text())).digest()
         self._listen = listen
         self._addresses = {peer.certificate: peer for peer in peers}
         self._on_message = on_message
@@ -132,7 +134,7 @@ class Mesh:
             backlog=MAX_STRANGERS,
         )
         for address in self._addresses.values():
-            if self._own < address.fingerprint:
+            if self.dials(address):
                 self._spawn(self._keep_dialling(address))
 
     async def stop(self) -> None:
@@ -145,12 +147,16 @@ class Mesh:
             peer.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def dials(self, address: PeerAddress) -> bool:
+        """Whether we, not the peer, make the connection."""
+        return self.fingerprint < address.fingerprint
+
     def broadcast(self, message: bytes) -> None:
         """Send to every live peer."""
         for peer in self.peers.values():
             peer.send(message)
 
-    def _spawn(self, work: "asyncio.coroutines.Coroutine[object, object, None]") -> None:  # type: ignore[name-defined]
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,164 @@
+"""The committed ledger on this machine: block store, application and chain state, moving together.
+
+Rules
+- A block is executed in memory, then written with its results and synced, then the application commits. A
+  crash in between loses only memory; the block comes again from the write-ahead log or from peers.
+- On start the application is restored from the last snapshot and the blocks after it are executed again; each
+  must give the app hash that was stored, or the node refuses to run (its rules or its disk changed).
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from ledger.machine.application import Application
+from ledger.machine.results import BlockResult
+from ledger.node import chain
+from ledger.node.block_store import BlockStore, StoredBlock
+from ledger.node.errors import BlockInvalid, HomeInvalid, NodeError
+from ledger.node.log import log
+from ledger.node.snapshots import load_snapshot, save_snapshot
+from ledger.types.block import Block, Commit, block_id_of
+from ledger.types.genesis import Genesis
+from ledger.types.ids import BlockID
+from ledger.types.results import ExecTxResult, results_hash
+
+MAX_TX_BYTES_PER_BLOCK = 3 * 1024 * 1024
+
+
+class EventRecord(msgspec.Struct, frozen=True, array_like=True):
+    """An event of a transaction, as stored beside its block."""
+
+    type: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+class ResultRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A transaction's result, as stored beside its block."""
+
+    code: int
+    reason: str
+    events: tuple[EventRecord, ...]
+
+
+_results_encoder = msgspec.msgpack.Encoder()
+_results_decoder = msgspec.msgpack.Decoder(tuple[ResultRecord, ...])
+
+
+def stored_results(stored: StoredBlock) -> tuple[ResultRecord, ...]:
+    """The results of a stored block's transactions, in order."""
+    return _results_decoder.decode(stored.results)
+
+
+class Executor:
+    """The one owner of block store, application and chain state."""
+
+    def __init__(self, genesis: Genesis, store: BlockStore, snapshot: Path, snapshot_every: int) -> None:
+        """Restore from `snapshot` if it is there and catch up with the store. Raises NodeError."""
+        if genesis.initial_height != 1:
+            raise HomeInvalid(f"genesis.json: initial_height must be 1, got {genesis.initial_height}")
+        self.store = store
+        self._snapshot = snapshot
+        self._snapshot_every = snapshot_every
+        self._snapshot_height = 0
+        self.app = Application()
+        app_hash = self.app.init_chain(genesis.chain_id, genesis.app_state, genesis.time_ns // 1_000_000)
+        self.state = chain.genesis_state(
+            genesis.chain_id,
+            genesis.time_ns,
+            genesis.validator_set(),
+            genesis.params.hash,
+            app_hash,
+            genesis.app_version,
+        )
+        self._restore()
+        for height in range(self.state.height + 1, store.height + 1):
+            self._execute_again(height)
+
+    def make_block(self, candidates: Iterable[bytes], last_commit: Commit, proposer: bytes) -> Block:
+        """Our proposal for the next height, of those candidates that the rules accept."""
+        time_ns = chain.next_time_ns(self.state, last_commit)
+        txs = self.app.prepare_proposal(list(candidates), MAX_TX_BYTES_PER_BLOCK, time_ns // 1_000_000)
+        return chain.make_block(self.state, tuple(txs), last_commit, proposer)
+
+    def judge(self, block: Block) -> BlockInvalid | None:
+        """What is wrong with `block` as the next one; None when it is valid."""
+        try:
+            chain.validate_block(self.state, block)
+        except BlockInvalid as error:
+            return error
+        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000):
+            return BlockInvalid("transactions", "only ones that the rules accept", "one that they reject")
+        return None
+
+    def commit(self, block: Block, encoded: bytes, commit: Commit) -> StoredBlock:
+        """Execute, store and commit the decided `block`; durable when this returns."""
+        result = self._finalize(block)
+        stored = StoredBlock(
+            height=block.header.height,
+            block_hash=commit.block_id.hash,
+            block=encoded,
+            commit=commit.encode(),
+            txs=block.txs,
+            results=_results_encoder.encode(_records(result)),
+            app_hash=result.app_hash,
+        )
+        self.store.append(stored)
+        self.app.commit()
+        self._advance(block, commit.block_id, result)
+        if self.state.height - self._snapshot_height >= self._snapshot_every:
+            self.save_snapshot()
+        return stored
+
+    def save_snapshot(self) -> None:
+        """Write the state as of now, so that the next start executes fewer blocks."""
+        if self.state.height > self._snapshot_height:
+            save_snapshot(self._snapshot, self.state, self.app.snapshot())
+            self._snapshot_height = self.state.height
+
+    def _finalize(self, block: Block) -> BlockResult:
+        header = block.header
+        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000)
+
+    def _advance(self, block: Block, block_id: BlockID, result: BlockResult) -> None:
+        hashed = results_hash(ExecTxResult(int(one.code)) for one in result.results)
+        self.state = chain.advance(self.state, block, block_id, result.app_hash, hashed)
+
+    def _execute_again(self, height: int) -> None:
+        stored = self.store.load(height)
+        if stored is None:
+            raise NodeError(f"block {height} is missing from the block store")
+        block = Block.decode(stored.block)
+        result = self._finalize(block)
+        if result.app_hash != stored.app_hash:
+            raise NodeError(
+                f"executing block {height} again gave app hash {result.app_hash.hex()}, "
+                f"stored is {stored.app_hash.hex()}: this program's rules differ from those that made the chain"
+            )
+        self.app.commit()
+        self._advance(block, block_id_of(block, stored.block), result)
+
+    def _restore(self) -> None:
+        loaded = load_snapshot(self._snapshot, self.state)
+        if loaded is None:
+            return
+        state, app_bytes = loaded
+        stored = self.store.load(state.height)
+        if stored is None or stored.app_hash != state.app_hash:
+            log("snapshot_ignored", why="it is not of the stored chain", height=state.height)
+            return
+        self.app = Application.restore(app_bytes, state.app_hash)
+        self.state = state
+        self._snapshot_height = state.height
+
+
+def _records(result: BlockResult) -> tuple[ResultRecord, ...]:
+    return tuple(
+        ResultRecord(
+            int(one.code),
+            one.reason,
+            tuple(EventRecord(event.type, event.attributes) for event in one.events),
+        )
+        for one in result.results
+    )

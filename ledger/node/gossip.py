@@ -1,0 +1,166 @@
+"""What validators tell each other, and when: nobody is left behind by a lost message.
+
+Rules
+- Transactions go to everyone once, many in a frame; proposals and votes go straight to everyone.
+- Whoever connects, or makes no progress for `STALL_S` while a height is in progress, says where it stands and
+  asks; whoever holds more answers with what is missing: votes and proposals of the same height, or committed
+  blocks with their commits.
+- A status goes out every `HEARTBEAT_S`, so that a silent connection is a dead one.
+- What does not verify is the sender's fault and ends its connection (PeerMisbehaved).
+"""
+
+import asyncio
+
+from ledger.consensus.admission import NotAdmitted
+from ledger.consensus.inputs import Step
+from ledger.node import messages
+from ledger.node.block_store import BlockStore
+from ledger.node.errors import BlockInvalid, MempoolRefused, PeerMisbehaved
+from ledger.node.mempool import Mempool
+from ledger.node.messages import (
+    BlockHeld,
+    BlockWanted,
+    Committed,
+    CommittedWanted,
+    Message,
+    ProposedBlock,
+    Status,
+    Transactions,
+    Votes,
+)
+from ledger.node.peers import SILENCE_S, Mesh, Peer
+from ledger.node.runtime import ConsensusHost
+from ledger.types.commit import Commit
+from ledger.types.proposal import Proposal
+from ledger.types.proto import ProtoError
+from ledger.types.vote import Vote
+
+STALL_S = 0.4
+HEARTBEAT_S = SILENCE_S / 3
+BLOCKS_PER_ANSWER = 50
+BYTES_PER_ANSWER = 4 * 1024 * 1024
+TX_BYTES_PER_FRAME = 1024 * 1024
+
+
+class Gossip:
+    """Speaks with peers for the consensus host, the mempool and the block store."""
+
+    def __init__(self, mesh: Mesh, host: ConsensusHost, mempool: Mempool, store: BlockStore) -> None:
+        self._mesh = mesh
+        self._host = host
+        self._mempool = mempool
+        self._store = store
+        self._outgoing: list[bytes] = []
+        self._seen_steps = -1
+        self._since_heartbeat = 0.0
+
+    # --- sending ------------------------------------------------------------------------------
+
+    def spread(self, wire: bytes) -> None:
+        """Send a new transaction to everyone, in one frame with others of the same turn of the loop."""
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outgoing.append(wire)
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        for frame in _frames(outgoing):
+            self._mesh.broadcast(messages.encode(frame))
+
+    def greet(self, peer: Peer) -> None:
+        """A connection is up: ask what we missed, offer what waits in our pool."""
+        self._send(peer, self._status(asks=True))
+        for frame in _frames(list(self._mempool)):
+            self._send(peer, frame)
+
+    async def watch(self) -> None:
+        """Ask when a height in progress stalls; otherwise only beat, so that an idle node sleeps."""
+        while True:
+            await asyncio.sleep(STALL_S)
+            self._since_heartbeat += STALL_S
+            stalled = self._host.step is not Step.WAITING and self._host.steps == self._seen_steps
+            self._seen_steps = self._host.steps
+            if stalled or self._since_heartbeat >= HEARTBEAT_S:
+                self._since_heartbeat = 0.0
+                self._mesh.broadcast(messages.encode(self._status(asks=stalled)))
+
+    def _status(self, asks: bool) -> Status:
+        return Status(self._store.height, self._host.round, asks)
+
+    @staticmethod
+    def _send(peer: Peer, message: Message) -> None:
+        peer.send(messages.encode(message))
+
+    # --- receiving ----------------------------------------------------------------------------
+
+    def receive(self, peer: Peer, frame: bytes) -> None:
+        """Handle one frame. Raises PeerMisbehaved."""
+        message = messages.decode(frame)
+        try:
+            self._dispatch(peer, message)
+        except (NotAdmitted, ProtoError, BlockInvalid) as error:
+            raise PeerMisbehaved("a valid " + type(message).__name__, str(error)) from error
+
+    def _dispatch(self, peer: Peer, message: Message) -> None:
+        if isinstance(message, Votes):
+            for encoded in message.votes:
+                self._host.receive_vote(Vote.decode(encoded))
+        elif isinstance(message, ProposedBlock):
+            self._host.receive_proposal(Proposal.decode(message.proposal), message.block)
+        elif isinstance(message, Transactions):
+            self._on_transactions(message)
+        elif isinstance(message, Status):
+            self._on_status(peer, message)
+        elif isinstance(message, BlockWanted):
+            if (held := self._host.held_block(message.block_hash)) is not None:
+                self._send(peer, BlockHeld(message.height, held))
+        elif isinstance(message, BlockHeld):
+            self._host.receive_block(message.block)
+        elif isinstance(message, CommittedWanted):
+            self._on_committed_wanted(peer, message)
+        else:
+            self._host.receive_committed(message.block, Commit.decode(message.commit))
+
+    def _on_transactions(self, message: Transactions) -> None:
+        came = False
+        for wire in message.txs:
+            try:
+                came = self._mempool.add(wire) or came
+            except MempoolRefused:
+                continue  # our pool is full or our state is further: the sender need not be at fault
+        if came:
+            self._host.wake()
+
+    def _on_status(self, peer: Peer, status: Status) -> None:
+        peer.height = status.height
+        if status.height > self._store.height:
+            self._send(peer, CommittedWanted(self._store.height + 1))
+        elif status.height < self._store.height:
+            self._send(peer, self._status(asks=False))
+        elif status.asks:
+            for message in self._host.material_for(status.round):
+                self._send(peer, message)
+
+    def _on_committed_wanted(self, peer: Peer, wanted: CommittedWanted) -> None:
+        sent = 0
+        for height in range(wanted.height, min(self._store.height + 1, wanted.height + BLOCKS_PER_ANSWER)):
+            stored = self._store.load(height)
+            if stored is None or sent > BYTES_PER_ANSWER:
+                break
+            self._send(peer, Committed(height, stored.block, stored.commit))
+            sent += len(stored.block)
+        if sent:
+            self._send(peer, self._status(asks=False))
+
+
+def _frames(txs: list[bytes]) -> list[Transactions]:
+    frames: list[Transactions] = []
+    batch: list[bytes] = []
+    size = 0
+    for wire in txs:
+        if batch and (size + len(wire) > TX_BYTES_PER_FRAME or len(batch) == messages.MAX_TXS):
+            frames.append(Transactions(tuple(batch)))
+            batch, size = [], 0
+        batch.append(wire)
+        size += len(wire)
+    return [*frames, Transactions(tuple(batch))] if batch else frames

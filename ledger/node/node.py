@@ -1,0 +1,172 @@
+"""One validator's node: its home, its consensus, its peers and its RPC, put together."""
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from typing import Any
+
+from ledger.consensus.timeouts import TimeoutPolicy
+from ledger.node import messages
+from ledger.node.block_store import BlockStore, StoredBlock
+from ledger.node.errors import MempoolRefused
+from ledger.node.executor import Executor
+from ledger.node.gossip import Gossip
+from ledger.node.home import Home
+from ledger.node.log import log
+from ledger.node.mempool import Mempool
+from ledger.node.messages import Message
+from ledger.node.peers import Mesh, Peer
+from ledger.node.runtime import ConsensusHost
+from ledger.node.signer import GuardFile, Signer
+from ledger.node.wal import Wal
+from ledger.types.genesis import Genesis
+from ledger.types.ids import address_of
+
+
+class Node:
+    """A running validator. Everything happens on one event loop; `start` and `stop` bracket its life."""
+
+    def __init__(self, home: Home) -> None:
+        """Open the home and bring the committed ledger up. Raises NodeError, GenesisError."""
+        self.config = home.config()
+        self._lock = home.lock()
+        key = home.signing_key()
+        self.public_key = bytes(key.verify_key)
+        self.address = address_of(self.public_key)
+        self.genesis_bytes = home.genesis.read_bytes()
+        self.genesis = Genesis.read(self.genesis_bytes)
+        self.store = BlockStore(home.blocks)
+        self.executor = Executor(self.genesis, self.store, home.snapshot, self.config.snapshot_every)
+        self.mempool = Mempool(self._check_tx, self.config.mempool_txs, self.config.mempool_bytes)
+        self._wal = Wal(home.wal)
+        self._guard = GuardFile(home.guard)
+        signer = Signer(self._guard, lambda message: bytes(key.sign(message).signature))
+        self.host = ConsensusHost(
+            self.executor,
+            self.mempool,
+            self._wal,
+            signer,
+            self.address,
+            _policy(self.config),
+            self.config.max_block_txs,
+            self,
+        )
+        peers = home.peers()
+        self._peer_of = {peer.validator: peer.certificate for peer in peers}
+        self.mesh = Mesh(
+            home.certificate,
+            home.tls_key,
+            (self.config.p2p_host, self.config.p2p_port),
+            peers,
+            self._received,
+            self._connected,
+        )
+        self._gossip = Gossip(self.mesh, self.host, self.mempool, self.store)
+        self._watch: asyncio.Task[None] | None = None
+        self._block_came = asyncio.Event()
+        self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}
+
+    async def start(self) -> None:
+        """Replay, connect, and take part."""
+        self.host.start()
+        await self.mesh.start()
+        self._watch = asyncio.get_running_loop().create_task(self._gossip.watch())
+
+    async def stop(self) -> None:
+        """Leave cleanly: what is on disk needs no replay beyond the height in progress."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        self.host.stop()
+        await self.mesh.stop()
+        self.executor.save_snapshot()
+        self._wal.close()
+        self.store.close()
+        self._guard.close()
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether a connected peer has blocks that we lack (one more may just be on its way)."""
+        return any(peer.height > self.store.height + 1 for peer in self.mesh.peers.values())
+
+    # --- for the RPC --------------------------------------------------------------------------
+
+    def submit(self, wire: bytes) -> bytes:
+        """Take a client's transaction in and spread it; returns its hash. Raises MempoolRefused.
+
+        The same bytes again are no error, whether they wait or are committed.
+        """
+        tx_hash = hashlib.sha256(wire).digest()
+        if self.store.place_of(tx_hash) is None and self.mempool.add(wire):
+            self._gossip.spread(wire)
+            self.host.wake()
+        return tx_hash
+
+    async def wait_for_tx(self, tx_hash: bytes) -> None:
+        """Return once a block holds the transaction. Raises MempoolRefused when it was dropped instead."""
+        if self.store.place_of(tx_hash) is not None:
+            return
+        future = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(tx_hash, set())
+        waiting.add(future)
+        try:
+            await future
+        finally:
+            waiting.discard(future)
+            if not waiting:
+                self._waiting.pop(tx_hash, None)
+
+    async def wait_for_block(self, height: int) -> None:
+        """Return once the block at `height` is stored."""
+        while self.store.height < height:
+            await self._block_came.wait()
+
+    # --- surroundings of the consensus host ---------------------------------------------------
+
+    def broadcast(self, message: Message) -> None:
+        self.mesh.broadcast(messages.encode(message))
+
+    def reaches(self, address: bytes) -> bool:
+        return address == self.address or self._peer_of.get(address) in self.mesh.peers
+
+    def committed(self, stored: StoredBlock) -> None:
+        for wire in stored.txs:
+            self._settle(hashlib.sha256(wire).digest(), None)
+        for wire, result in self.mempool.recheck():
+            refused = MempoolRefused(
+                int(result.code), f"{result.code.name}: {result.reason}", result.permanent
+            )
+            self._settle(hashlib.sha256(wire).digest(), refused)
+        self._block_came.set()
+        self._block_came = asyncio.Event()
+        log("committed", height=stored.height, txs=len(stored.txs), app_hash=stored.app_hash[:8])
+
+    def _settle(self, tx_hash: bytes, error: MempoolRefused | None) -> None:
+        for future in self._waiting.pop(tx_hash, ()):
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+    def _check_tx(self, wire: bytes) -> Any:
+        return self.executor.app.check_tx(wire, time.time_ns() // 1_000_000)
+
+    def _received(self, peer: Peer, frame: bytes) -> None:
+        self._gossip.receive(peer, frame)
+
+    def _connected(self, peer: Peer) -> None:
+        log("peer_up", peer=peer.moniker)
+        self._gossip.greet(peer)
+
+
+def _policy(config: Any) -> TimeoutPolicy:
+    return TimeoutPolicy(
+        propose_ms=config.timeout_propose_ms,
+        prevote_ms=config.timeout_prevote_ms,
+        precommit_ms=config.timeout_precommit_ms,
+        delta_ms=config.timeout_delta_ms,
+    )

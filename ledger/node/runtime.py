@@ -1,0 +1,446 @@
+"""The host of the pure consensus core: inputs in, effects out, disk and clock around it.
+
+Rules
+- Every input is in the write-ahead log before the core sees it; our own is synced before anyone else does.
+- The host never decides: it verifies signatures, judges blocks, keeps time and does what the effects say.
+- A crash at any point is undone by replaying the log of the height in progress; what the core had asked for and
+  the log does not answer is done then.
+- Silence: without transactions a height waits, but for the one block that carries a changed app hash.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ledger.consensus import height as core
+from ledger.consensus.admission import verify_proposal, verify_vote
+from ledger.consensus.effects import (
+    CommitBlock,
+    Effect,
+    EvidenceFound,
+    MakeBlock,
+    RequestBlock,
+    SafetyViolated,
+    ScheduleTimeout,
+    SignProposal,
+    SignVote,
+    StepEntered,
+)
+from ledger.consensus.inputs import (
+    BlockKnown,
+    BlockMade,
+    Input,
+    ProposalReceived,
+    StartHeight,
+    Step,
+    TimeoutElapsed,
+    TransactionsAvailable,
+    VoteReceived,
+)
+from ledger.consensus.timeouts import TimeoutPolicy
+from ledger.node import wal_codec
+from ledger.node.block_store import StoredBlock
+from ledger.node.chain import validate_block, verify_commit
+from ledger.node.errors import BlockInvalid, DoubleSignRefused, PeerMisbehaved
+from ledger.node.executor import MAX_TX_BYTES_PER_BLOCK, Executor
+from ledger.node.log import log
+from ledger.node.material import HeldBlock, Material
+from ledger.node.mempool import Mempool
+from ledger.node.messages import BlockWanted, Message, ProposedBlock, Votes
+from ledger.node.signer import PRECOMMIT, PREVOTE, PROPOSE, Signer
+from ledger.node.unanswered import Unanswered
+from ledger.node.wal import Wal
+from ledger.node.wal_codec import Logged
+from ledger.types.block import Block, Commit, block_id_of
+from ledger.types.proposal import Proposal
+from ledger.types.vote import Vote, VoteType
+
+MAX_ROUNDS_AHEAD = 100
+MAX_EARLY = 1_000
+ABSENT_PROPOSER_MS = 30
+HOPELESS_ROUND_MS = 10
+PROOF_DELAY_S = 0.004
+"""How long a due proof block waits: late precommits get into it, and so may the next transaction."""
+
+
+class Surroundings(Protocol):
+    """What the host needs from the node around it."""
+
+    def broadcast(self, message: Message) -> None:
+        """Send to every connected validator."""
+
+    def reaches(self, address: bytes) -> bool:
+        """Whether the validator with this address is connected (or is us)."""
+
+    def committed(self, stored: StoredBlock) -> None:
+        """A block was stored and executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An input to log and apply; `announce` is our own message, which leaves once the log is synced."""
+
+    logged: Logged
+    announce: Message | None = None
+
+
+class ConsensusHost:
+    """Runs one height after the other."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        mempool: Mempool,
+        wal: Wal,
+        signer: Signer,
+        address: bytes,
+        policy: TimeoutPolicy,
+        max_block_txs: int,
+        around: Surroundings,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._executor = executor
+        self._mempool = mempool
+        self._wal = wal
+        self._signer = signer
+        self._address = address
+        self._policy = policy
+        self._max_block_txs = max_block_txs
+        self._around = around
+        self._clock_ns = clock_ns
+        self._inbox: deque[_Item] = deque()
+        self._draining = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._early: list[Callable[[], None]] = []
+        self._decided: CommitBlock | None = None
+        self._previous: core.HeightState | None = None
+        self.halted = False
+        self.steps = 0
+        """Grows with every step entered: whoever watches for a stall compares it."""
+        self._new_height()
+
+    @property
+    def height(self) -> int:
+        """The height in progress."""
+        return self._core.height
+
+    @property
+    def round(self) -> int:
+        return self._core.round
+
+    @property
+    def step(self) -> Step:
+        return self._core.step
+
+    @property
+    def seen_commit(self) -> Commit:
+        """The commit of the last block with every precommit that reached us, also late ones."""
+        if self._previous is not None:
+            return core.seen_commit(self._previous)
+        tip = self._executor.store.tip
+        return Commit() if tip is None else Commit.decode(tip.commit)
+
+    # --- starting -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Replay the height in progress from the log, do what is still unanswered, and go on."""
+        unanswered = Unanswered(self._address)
+        unanswered.asked(self._apply(StartHeight(self.height, wait=True)))
+        count = 0
+        for entry in self._wal.replay(self.height):
+            logged = wal_codec.decode(entry)
+            self._hold_logged(logged)
+            unanswered.answered(logged.happened)
+            unanswered.asked(self._apply(logged.happened))
+            count += 1
+        log("replayed", height=self.height, inputs=count)
+        self._perform_all(unanswered.effects())
+        self.wake()
+
+    def stop(self) -> None:
+        """Forget the timers; nothing is fed any more."""
+        self._cancel_timers()
+
+    # --- what comes from outside --------------------------------------------------------------
+
+    def wake(self) -> None:
+        """There may be something to propose: a transaction came, or a height began."""
+        if self._core.step is not Step.WAITING:
+            return
+        if len(self._mempool):
+            self._feed(TransactionsAvailable(self.height))
+        elif self._executor.state.proof_due:
+            self._later(PROOF_DELAY_S, TransactionsAvailable(self.height))
+
+    def receive_proposal(self, proposal: Proposal, encoded: bytes) -> None:
+        """A peer's proposal with its block. Raises ValueError (NotAdmitted, ProtoError) or PeerMisbehaved."""
+        if proposal.height == self.height + 1:
+            self._keep_early(lambda: self.receive_proposal(proposal, encoded))
+        if proposal.height != self.height or not self._near(proposal.round):
+            return
+        if self._material.proposals.get(proposal.round) == proposal:
+            return
+        verify_proposal(proposal, self._core.validators, self._executor.state.chain_id)
+        block = Block.decode(encoded)
+        if block_id_of(block, encoded) != proposal.block_id:
+            raise PeerMisbehaved("the block that the proposal names", "another one")
+        block.check_hashes()
+        self._material.proposals.setdefault(proposal.round, proposal)
+        self._feed(ProposalReceived(proposal))
+        self._learn(block, encoded)
+
+    def receive_vote(self, vote: Vote) -> None:
+        """A peer's vote. Raises NotAdmitted."""
+        if vote.height == self.height - 1:
+            self._late_precommit(vote)
+        elif vote.height == self.height + 1:
+            self._keep_early(lambda: self.receive_vote(vote))
+        elif vote.height == self.height and self._near(vote.round) and not self._material.knows(vote):
+            verify_vote(vote, self._core.validators, self._executor.state.chain_id)
+            self._material.add_vote(vote)
+            self._feed(VoteReceived(vote))
+
+    def receive_block(self, encoded: bytes) -> None:
+        """A block that we asked for. Raises ProtoError."""
+        block = Block.decode(encoded)
+        if block.header.height == self.height:
+            block.check_hashes()
+            self._learn(block, encoded)
+
+    def receive_committed(self, encoded: bytes, commit: Commit) -> None:
+        """The next committed block, from a peer that is ahead. Raises BlockInvalid or ProtoError."""
+        if commit.height != self.height:
+            return
+        block = Block.decode(encoded)
+        block.check_hashes()
+        state = self._executor.state
+        block_id = block_id_of(block, encoded)
+        verify_commit(state.chain_id, state.validators, block_id, self.height, commit)
+        validate_block(state, block)
+        self._commit(block, encoded, commit, previous=None)
+
+    def material_for(self, round_: int) -> list[Message]:
+        """What a peer in that round of the height in progress may have missed."""
+        return list(self._material.for_peer(round_))
+
+    def held_block(self, block_hash: bytes) -> bytes | None:
+        """The encoding of a block of the height in progress."""
+        held = self._material.block_by_hash(block_hash)
+        return None if held is None else held.encoded
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    def _feed(self, happened: Input, block: bytes | None = None) -> None:
+        self._enqueue(_Item(Logged(self.height, happened, block)))
+
+    def _enqueue(self, item: _Item) -> None:
+        self._inbox.append(item)
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._inbox:
+                self._take(self._inbox.popleft())
+        finally:
+            self._draining = False
+
+    def _take(self, item: _Item) -> None:
+        if item.logged.height != self.height or self.halted:
+            return
+        entry = wal_codec.encode(item.logged)
+        self._wal.append(entry.height, entry.kind, entry.data)
+        if item.announce is not None:
+            self._wal.sync()
+            self._around.broadcast(item.announce)
+        self._perform_all(self._apply(item.logged.happened))
+
+    def _apply(self, happened: Input) -> tuple[Effect, ...]:
+        self._core, effects = core.apply(self._core, happened)
+        return effects
+
+    def _perform_all(self, effects: tuple[Effect, ...]) -> None:
+        own: list[_Item] = []
+        for effect in effects:
+            own.extend(self._perform(effect))
+        self._inbox.extendleft(reversed(own))
+        if self._decided is not None:
+            self._commit_decided(self._decided)
+        elif own and not self._draining:
+            self._enqueue(self._inbox.popleft())
+
+    def _perform(self, effect: Effect) -> list[_Item]:
+        """Do one effect; returns what we have to say ourselves, to be taken before anything else."""
+        if isinstance(effect, SignVote):
+            return self._sign_vote(effect.vote)
+        if isinstance(effect, SignProposal):
+            return self._sign_proposal(effect.proposal)
+        if isinstance(effect, MakeBlock):
+            return [self._make_block(effect)]
+        if isinstance(effect, ScheduleTimeout):
+            self._schedule(effect)
+        elif isinstance(effect, CommitBlock):
+            self._decided = effect
+        elif isinstance(effect, RequestBlock):
+            self._around.broadcast(BlockWanted(effect.height, effect.block_id.hash))
+        elif isinstance(effect, StepEntered):
+            self.steps += 1
+        elif isinstance(effect, EvidenceFound):
+            log("evidence", height=effect.first.height, validator=effect.first.validator_address)
+        elif isinstance(effect, SafetyViolated):
+            self.halted = True
+            log("halted", height=effect.height, round=effect.round, why=effect.reason)
+        return []
+
+    # --- our own voice ------------------------------------------------------------------------
+
+    def _sign_vote(self, vote: Vote) -> list[_Item]:
+        step = PREVOTE if vote.type is VoteType.PREVOTE else PRECOMMIT
+        place = (vote.height, vote.round, step)
+        chain_id = self._executor.state.chain_id
+        try:
+            signed = self._signer.sign(
+                place,
+                max(self._clock_ns(), vote.time_ns),
+                lambda time_ns: replace(vote, time_ns=time_ns).sign_bytes(chain_id),
+            )
+        except DoubleSignRefused as error:
+            log("not_signed", why=str(error))
+            return []
+        ours = replace(vote, time_ns=signed.timestamp_ns, signature=signed.signature)
+        self._material.add_vote(ours)
+        return [_Item(Logged(self.height, VoteReceived(ours)), Votes((ours.encode(),)))]
+
+    def _sign_proposal(self, proposal: Proposal) -> list[_Item]:
+        chain_id = self._executor.state.chain_id
+        try:
+            signed = self._signer.sign(
+                (proposal.height, proposal.round, PROPOSE),
+                self._clock_ns(),
+                lambda time_ns: replace(proposal, time_ns=time_ns).sign_bytes(chain_id),
+            )
+        except DoubleSignRefused as error:
+            log("not_signed", why=str(error))
+            return []
+        ours = replace(proposal, time_ns=signed.timestamp_ns, signature=signed.signature)
+        self._material.proposals[ours.round] = ours
+        held = self._material.blocks[ours.block_id]
+        known = BlockKnown(self.height, ours.block_id, held.valid, held.block.header.time_ns)
+        return [
+            _Item(Logged(self.height, known, held.encoded)),
+            _Item(Logged(self.height, ProposalReceived(ours)), ProposedBlock(ours.encode(), held.encoded)),
+        ]
+
+    def _make_block(self, effect: MakeBlock) -> _Item:
+        candidates = self._mempool.oldest(MAX_TX_BYTES_PER_BLOCK, self._max_block_txs)
+        block = self._executor.make_block(candidates, self.seen_commit, self._address)
+        if candidates and not block.txs:
+            self._mempool.remove(candidates)
+        encoded = block.encode()
+        block_id = block_id_of(block, encoded)
+        self._material.blocks[block_id] = HeldBlock(block, encoded, valid=True)
+        made = BlockMade(effect.height, effect.round, block_id, block.header.time_ns)
+        return _Item(Logged(self.height, made, encoded))
+
+    # --- blocks -------------------------------------------------------------------------------
+
+    def _learn(self, block: Block, encoded: bytes) -> None:
+        """Judge a whole block once and tell the core."""
+        block_id = block_id_of(block, encoded)
+        if block.header.height != self.height or block_id in self._material.blocks:
+            return
+        fault = self._executor.judge(block)
+        if fault is not None:
+            log("block_refused", height=self.height, why=str(fault))
+        self._material.blocks[block_id] = HeldBlock(block, encoded, valid=fault is None)
+        self._feed(BlockKnown(self.height, block_id, fault is None, block.header.time_ns), encoded)
+
+    def _commit_decided(self, effect: CommitBlock) -> None:
+        self._decided = None
+        held = self._material.blocks[effect.block_id]
+        self._commit(held.block, held.encoded, effect.commit, previous=self._core)
+
+    def _commit(
+        self, block: Block, encoded: bytes, commit: Commit, previous: core.HeightState | None
+    ) -> None:
+        stored = self._executor.commit(block, encoded, commit)
+        self._wal.end_height(stored.height)
+        self._mempool.remove(block.txs)
+        self._previous = previous
+        self._new_height()
+        self._around.committed(stored)
+        self._begin()
+
+    def _new_height(self) -> None:
+        self._cancel_timers()
+        state = self._executor.state
+        self._material = Material(state.height + 1)
+        self._core = core.new_height(state.height + 1, state.validators, self._address)
+
+    def _begin(self) -> None:
+        """Start the height: what came early first, then whatever is to be proposed."""
+        self._perform_all(self._apply(StartHeight(self.height, wait=True)))
+        early, self._early = self._early, []
+        for kept in early:
+            try:
+                kept()
+            except (ValueError, PeerMisbehaved, BlockInvalid) as error:
+                log("early_message_refused", why=str(error))
+        self.wake()
+
+    # --- small things -------------------------------------------------------------------------
+
+    def _near(self, round_: int) -> bool:
+        """A far round would make us compute proposers without end."""
+        return round_ <= self.round + MAX_ROUNDS_AHEAD
+
+    def _keep_early(self, again: Callable[[], None]) -> None:
+        """A message of the next height: its time comes when we have stored this one."""
+        if len(self._early) < MAX_EARLY:
+            self._early.append(again)
+
+    def _late_precommit(self, vote: Vote) -> None:
+        """A precommit for the block that is decided already: it makes the next block's last commit fuller."""
+        last = self._executor.state.last_validators
+        if self._previous is None or last is None or vote.type is not VoteType.PRECOMMIT:
+            return
+        verify_vote(vote, last, self._executor.state.chain_id)
+        self._previous, _ = core.apply(self._previous, VoteReceived(vote))
+
+    def _hold_logged(self, logged: Logged) -> None:
+        """Put what the log tells into the material that peers may ask for."""
+        happened = logged.happened
+        if isinstance(happened, VoteReceived):
+            self._material.add_vote(happened.vote)
+        elif isinstance(happened, ProposalReceived):
+            self._material.proposals.setdefault(happened.proposal.round, happened.proposal)
+        elif isinstance(happened, BlockMade | BlockKnown) and logged.block is not None:
+            valid = happened.valid if isinstance(happened, BlockKnown) else True
+            held = HeldBlock(Block.decode(logged.block), logged.block, valid)
+            self._material.blocks.setdefault(happened.block_id, held)
+
+    def _schedule(self, effect: ScheduleTimeout) -> None:
+        delay_ms = self._policy.duration_ms(effect.step, effect.round)
+        if effect.step is Step.PROPOSE:
+            proposer = self._core.validators.proposer_at(effect.round).address
+            if not self._around.reaches(proposer):
+                delay_ms = min(delay_ms, ABSENT_PROPOSER_MS * (effect.round + 1))
+        elif effect.step is Step.PRECOMMIT and self._material.gave_up(effect.round, self._core.validators):
+            delay_ms = min(delay_ms, HOPELESS_ROUND_MS * (effect.round + 1))
+        self._later(delay_ms / 1000, TimeoutElapsed(effect.step, effect.height, effect.round))
+
+    def _later(self, delay_s: float, happened: TransactionsAvailable | TimeoutElapsed) -> None:
+        height = self.height
+
+        def elapsed() -> None:
+            if self.height == height:
+                self._feed(happened)
+
+        self._timers.append(asyncio.get_running_loop().call_later(delay_s, elapsed))
+
+    def _cancel_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
