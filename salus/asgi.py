@@ -15,6 +15,7 @@ django_application = get_asgi_application()  # before any import that needs the 
 
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
+
 from mobile_api.api import feed_pump, websocket_application
 from wallet.api import run_background
 

@@ -4,6 +4,8 @@ import argparse
 import shutil
 import sys
 
+import django
+
 from salus.demo.environment import demo_home
 from salus.demo.supervise import StartFailed
 
@@ -47,6 +49,7 @@ def main() -> int:
         return _reset(arguments.yes)
     try:
         if arguments.command == "provision":
+            django.setup()
             from salus.demo.provision import provision
 
             return provision()

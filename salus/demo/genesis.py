@@ -13,7 +13,7 @@ CHAIN_ID = "salus-demo"
 
 
 def authority_app_state(seed: bytes, recovery_public: bytes, name: str) -> dict[str, Any]:
-    """The genesis' application state (docs/formats.md section 3) for the authority whose key has this seed."""
+    """The genesis' application state (docs/formats.md section 3); `seed` is the authority's signing key."""
     document = {
         "keys": [
             {"id": "#authority", "type": "Ed25519", "public": b64u_encode(bytes(SigningKey(seed).verify_key))}

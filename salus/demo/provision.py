@@ -6,12 +6,8 @@ import threading
 import time
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-import django
-
-django.setup()
-
+import msgspec
 from django.conf import settings
 from django.utils import timezone
 
@@ -39,17 +35,14 @@ from wallet.api import Identifier, organisation_create, patient_enrol, run_backg
 
 # Histories end on a fixed day, so that a second start finds the same bytes and stores nothing twice.
 UNTIL = date(2026, 9, 30)
+# FHIR decimals keep their digits: 7.20 stays 7.20.
+FHIR_JSON = msgspec.json.Encoder(decimal_format="number")
 LINKS_VALID_FOR = timedelta(days=7)
 INSURER = "evergreen"
 
 
 def _say(text: str) -> None:
     print(f"           {text}", flush=True)
-
-
-def _json_value(value: Any) -> Any:
-    # FHIR decimals keep their digits: 7.20 stays 7.20.
-    return float(value)
 
 
 def _organisations() -> None:
@@ -98,7 +91,7 @@ def _load(patient: DemoPatient, subject: Subject, sources: list[DemoSource]) -> 
     records = 0
     for number, source in enumerate(sources):
         organisation = _organisation(source.slug)
-        bundle = json.dumps(hospital_bundle(subject, source, until=UNTIL), default=_json_value).encode()
+        bundle = FHIR_JSON.encode(hospital_bundle(subject, source, until=UNTIL))
         records += ingest_fhir(organisation_id=organisation.id, data=bundle).records
         if number == 0:
             for image in ct_series(subject, source, until=UNTIL):
