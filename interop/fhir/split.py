@@ -16,7 +16,7 @@ from interop.fhir.claims import CLAIM_TYPES, parts_of
 from interop.fhir.json_text import encode
 from interop.fhir.labels import label_of
 from interop.fhir.parse import Entry
-from interop.fhir.when import days_of, group_of
+from interop.fhir.when import group_of, period_of
 
 MEDIA_TYPE = "application/fhir+json"
 
@@ -71,7 +71,7 @@ def _place(entry: Entry, security: tuple[dict[str, Any], ...]) -> list[_Placed]:
 
 
 def _piece(kind: str, label: str, group: str, resources: list[dict[str, Any]]) -> Piece:
-    days = [span for resource in resources if (span := days_of(resource))]
+    days = [span for resource in resources if (span := period_of(resource))]
     start = min((first for first, _ in days), default="")
     end = max((last for _, last in days), default="")
     holds = tuple(f"{kind}/{resource['id']}" for resource in resources)

@@ -5,6 +5,8 @@ Rules
   `created`, …); a partial date covers all of its month or year. The day is the sender's local one.
 - Its group is `encounter:<id>` where it names exactly one encounter (or is one), else `day:<first day>`,
   else `undated`. People, places and things that records refer to are in `reference`.
+- What still stands (an allergy; a problem that is active and has not abated) has no period, so that no
+  range of dates hides it from a reader; it is kept apart from what is over by `:standing`.
 """
 
 import calendar
@@ -21,6 +23,7 @@ _ADMINISTRATIVE = (
     "recordedDate recorded issued date dateTime created authored assertedDate sent start statusDate "  # noqa: SIM905
     "startDate receivedTime lastOccurrence".split()
 )
+_STANDING_STATUS = ("active", "recurrence", "relapse")
 REFERENCE_TYPES = frozenset(
     "Patient Practitioner PractitionerRole Organization OrganizationAffiliation Location HealthcareService "  # noqa: SIM905
     "Endpoint Medication Substance Device RelatedPerson Person Group Coverage".split()
@@ -31,11 +34,12 @@ def group_of(resource: dict[str, Any]) -> str:
     """Which of its type's records a resource belongs to."""
     if resource["resourceType"] in REFERENCE_TYPES:
         return "reference"
-    encounters = {target.split("/")[1] for target in _encounters(resource)}
-    if len(encounters) == 1:
-        return f"encounter:{encounters.pop()}"
-    days = days_of(resource)
-    return f"day:{days[0]}" if days else "undated"
+    return _occasion(resource) + (":standing" if _stands(resource) else "")
+
+
+def period_of(resource: dict[str, Any]) -> tuple[str, str] | None:
+    """The days that decide whether a range of dates covers the resource; None when every range does."""
+    return None if _stands(resource) else days_of(resource)
 
 
 def days_of(resource: dict[str, Any]) -> tuple[str, str] | None:
@@ -47,6 +51,23 @@ def days_of(resource: dict[str, Any]) -> tuple[str, str] | None:
         if spans:
             return min(first for first, _ in spans), max(last for _, last in spans)
     return None
+
+
+def _occasion(resource: dict[str, Any]) -> str:
+    encounters = {target.split("/")[1] for target in _encounters(resource)}
+    if len(encounters) == 1:
+        return f"encounter:{encounters.pop()}"
+    days = days_of(resource)
+    return f"day:{days[0]}" if days else "undated"
+
+
+def _stands(resource: dict[str, Any]) -> bool:
+    if resource["resourceType"] == "AllergyIntolerance":
+        return True
+    if resource["resourceType"] != "Condition" or any(name.startswith("abatement") for name in resource):
+        return False
+    codings = resource.get("clinicalStatus", {}).get("coding", [])
+    return any(coding.get("code") in _STANDING_STATUS for coding in codings)
 
 
 def _spans(value: Any) -> Iterator[tuple[str, str]]:
