@@ -38,7 +38,7 @@ def verify(trusted: TrustedState, block: LightBlock, options: Options, now_ns: i
 
 
 def verify_block(block: LightBlock) -> Verdict:
-    """Whether header, validators and commit belong together and +2/3 signed. Says nothing of the set itself."""
+    """Whether header, validators and commit belong together and +2/3 signed. The set is not yet trusted."""
     return _first_failure(
         (
             lambda: predicates.validators_match(block),
