@@ -109,7 +109,8 @@ TIME_ZONE = "UTC"
 
 # --- Static files -----------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = SALUS_HOME / "static"
+# Where `collectstatic` gathers them for a proxy; without it they are served from the apps' folders.
+STATIC_ROOT = env.str("SALUS_STATIC_ROOT", default="") or None
 # Modules import each other by relative path, so names stay as they are; WhiteNoise sends ETags.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
