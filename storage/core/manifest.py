@@ -1,7 +1,7 @@
 """The manifest: what a record is made of (format v1, docs/storage-format.md).
 
 Rules
-- DAG-CBOR, canonical: bytes that do not re-encode to themselves are refused, as is any unknown field.
+- DAG-CBOR, canonical: bytes that do not re-encode to themselves are refused, as is any unknown field or float.
 - It names its version, cipher, code and their parameters; it holds no placement (repair must not change
   its id), no key and no personal data: the record id is random.
 - `shards` lists SHA-256 of every shard, stripe by stripe, slots ascending; `root` is the RFC 6962 root with
@@ -112,11 +112,18 @@ def _decode(body: bytes) -> dict[str, Any]:
         canonical = dag_cbor.encode(fields)
     except Exception as error:  # the library raises many kinds for bytes that are not DAG-CBOR
         raise ManifestInvalid("encoding", f"not DAG-CBOR: {type(error).__name__}") from None
-    if canonical != body or not isinstance(fields, dict):
-        _refuse("encoding", "not a map in canonical DAG-CBOR")
+    if canonical != body or not isinstance(fields, dict) or _holds_float(fields):
+        _refuse("encoding", "not a map in canonical DAG-CBOR without floats")
     if (fields.get("type"), fields.get("version")) != (MANIFEST_TYPE, MANIFEST_VERSION):
         _refuse("version", f"expected {MANIFEST_TYPE} version {MANIFEST_VERSION}")
     return fields
+
+
+def _holds_float(value: Any) -> bool:
+    """Floats are refused with the encoding: JavaScript cannot tell a whole one from an integer."""
+    if isinstance(value, dict | list):
+        return any(map(_holds_float, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float)
 
 
 def _from_fields(fields: dict[str, Any]) -> Manifest:

@@ -15,8 +15,8 @@ A provider holds immutable objects by name. A name is ASCII, 1 to 200 characters
 - **Remove.** `delete(name)` removes an object; one that is not there is no error. `abandon(prefix)` removes
   every object and every unfinished write whose name begins with `prefix` (which must not be empty).
 - **Errors** are of this module only. `retry` says whether the same call may succeed later; retrying is not
-  the provider's business (see retry.py). A provider bounds each call by its own timeouts where its transport can;
-  callers bound it as well.
+  the provider's business (see retry.py). A provider bounds each call by its own timeouts where its
+  transport can; callers bound it as well.
 - **Threads.** All methods but a writer's may be called from several threads at once.
 """
 

@@ -157,7 +157,7 @@ class S3Provider(Provider):
 
 
 class _S3Writer(ObjectWriter):
-    """Holds one part in memory; it is sent before a call's bytes are taken, so that a failed call can repeat."""
+    """Holds one part in memory; sent before a call's bytes are taken, so that a failed call can repeat."""
 
     def __init__(self, provider: S3Provider, name: str) -> None:
         self._provider, self._name = provider, name

@@ -2,7 +2,8 @@
 
 Rules
 - Ask k slots first, the healthiest, data before parity. One that fails, or gives wrong bytes, is replaced by
-  the next at once; one that is slow (`hedge`) gets company, and counts as failed after `read_timeout`.
+  the next at once; one slower than `hedge` gets company now and is asked last for the rest of the record,
+  and counts as failed after `read_timeout`.
 - A rebuilt shard is hashed as well: n shards that do not form one code word are refused.
 - A few stripes are fetched ahead; memory does not depend on the record's size.
 """
@@ -78,6 +79,7 @@ class StripeFetch:
         self._good: dict[int, bytes] = {}
         self._wrong: dict[str, str] = {}
         self._running: dict[Future[bytes], tuple[int, float]] = {}
+        self._joined: set[int] = set()
         self._order = self._plan()
         for _ in range(reader.manifest.layout.k):
             self._ask_next()
@@ -141,20 +143,20 @@ class StripeFetch:
         while len(self._good) < k:
             if not self._running and not self._ask_next():
                 raise NotEnoughShards(k, len(self._good), self._wrong)
+            self._join_the_slow()
             done, _ = wait(self._running, timeout=self._patience(), return_when=FIRST_COMPLETED)
             for future in done:
                 self._take(future)
-            if not done:
-                self._drop_overdue()
-                self._ask_next()
+            self._judge_waiting()
         self.cancel()
         return self._with_rebuilt()
 
     def _patience(self) -> float:
-        """Seconds until a hedge or a deadline is due."""
-        oldest = min(started for _, started in self._running.values())
-        deadline = oldest + self._reader.policy.read_timeout - time.monotonic()
-        return max(0.0, min(deadline, self._reader.policy.hedge) if self._order else deadline)
+        """Seconds until the next hedge or deadline is due."""
+        policy, now = self._reader.policy, time.monotonic()
+        ages = [now - started for _, started in self._running.values()]
+        limits = [policy.hedge if age < policy.hedge and self._order else policy.read_timeout for age in ages]
+        return max(0.0, min(limit - age for limit, age in zip(limits, ages, strict=True)))
 
     def _take(self, future: Future[bytes]) -> None:
         slot, _ = self._running.pop(future)
@@ -165,13 +167,23 @@ class StripeFetch:
         except Exception as error:  # wrong bytes, or a provider that breaks its contract
             self._blame(slot, str(error) if isinstance(error, _WrongBytes) else type(error).__name__)
 
-    def _drop_overdue(self) -> None:
-        limit = self._reader.policy.read_timeout
+    def _join_the_slow(self) -> None:
+        """Ask one more slot for each that is known to be slow, once."""
+        for slot, _ in list(self._running.values()):
+            if slot not in self._joined and self._where[slot].provider in self._reader.distrusted:
+                self._joined.add(slot)
+                self._ask_next()
+
+    def _judge_waiting(self) -> None:
+        """Distrust who has taken longer than `hedge`; give up on who has taken `read_timeout`."""
+        policy, now = self._reader.policy, time.monotonic()
         for future, (slot, started) in list(self._running.items()):
-            if time.monotonic() - started >= limit:
+            if now - started >= policy.hedge:
+                self._reader.distrusted.add(self._where[slot].provider)
+            if now - started >= policy.read_timeout:
                 del self._running[future]
                 future.cancel()
-                self._blame(slot, f"did not answer in {limit:g} s")
+                self._blame(slot, f"did not answer in {policy.read_timeout:g} s")
 
     def _blame(self, slot: int, reason: str) -> None:
         provider = self._where[slot].provider

@@ -1,4 +1,4 @@
-"""Settings for a storage process of its own: only the storage app, a database file and folders in $STORAGE_TEST_HOME."""
+"""Settings for a storage process of its own: one app, its database and folders in $STORAGE_TEST_HOME."""
 
 import os
 from pathlib import Path
