@@ -53,9 +53,9 @@ def consent_text(artefact: Artefact, names: Mapping[str, str], locale: str) -> s
 def _who(artefact: Artefact, organisation: str, words: Words) -> str:
     requester, count = artefact.requester, len(artefact.records)
     if requester.did == requester.organisation:
-        return words.who_organisation(count).format(organisation, count)
+        return words.organisation.format(organisation, count)
     role = words.roles.get(requester.role, requester.role)
-    return words.who_person(count).format(requester.name, role, organisation, count)
+    return words.person.format(requester.name, role, organisation, count)
 
 
 def _dates(artefact: Artefact, words: Words) -> str:

@@ -10,8 +10,8 @@ class Words:
 
     offset_hours: int
     comma: str
-    person: tuple[str, str]
-    organisation: tuple[str, str]
+    person: str
+    organisation: str
     purpose: str
     types: str
     dates: Mapping[tuple[bool, bool], str]
@@ -29,12 +29,6 @@ class Words:
     type_names: Mapping[str, str]
     units: Mapping[str, tuple[str, str]]
 
-    def who_person(self, count: int) -> str:
-        return self.person[count != 1]
-
-    def who_organisation(self, count: int) -> str:
-        return self.organisation[count != 1]
-
     def amount(self, unit: str, count: int) -> str:
         return self.units[unit][count != 1].format(count)
 
@@ -42,8 +36,8 @@ class Words:
 _EN = Words(
     offset_hours=0,
     comma=", ",
-    person=("{0} ({1}), {2}, may see {3} of my records.",) * 2,
-    organisation=("{0} may see {1} of my records.",) * 2,
+    person="{0} ({1}), {2}, may see {3} of my records.",
+    organisation="{0} may see {1} of my records.",
     purpose="Why: {0}.",
     types="What: {0}.",
     dates={
@@ -124,8 +118,8 @@ _EN = Words(
 _ZH_HANS = Words(
     offset_hours=8,
     comma="、",
-    person=("允许{2}的{0}（{1}）查看我的{3}份病历。",) * 2,
-    organisation=("允许{0}查看我的{1}份病历。",) * 2,
+    person="允许{2}的{0}（{1}）查看我的{3}份病历。",
+    organisation="允许{0}查看我的{1}份病历。",
     purpose="用途：{0}。",
     types="内容：{0}。",
     dates={

@@ -52,8 +52,11 @@ def issue_credential(
         "credentialSubject": {"id": subject, "name": name, "role": role, "organisation": organisation},
     }
     options = {"proofFormat": "jwt", "proofPurpose": "assertionMethod", "verificationMethod": key_id(issuer)}
-    issue = async_to_sync(didkit.issue_credential)
-    return str(issue(json.dumps(credential), json.dumps(options), json.dumps(_jwk(issuer_seed))))
+    return async_to_sync(_issue)(json.dumps(credential), json.dumps(options), json.dumps(_jwk(issuer_seed)))
+
+
+async def _issue(credential: str, options: str, jwk: str) -> str:
+    return str(await didkit.issue_credential(credential, options, jwk))
 
 
 def _jwk(seed: bytes) -> dict[str, str]:

@@ -40,7 +40,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class LedgerConsent:
-    """`consent/<id>` as the ledger's verified state has it; commitments in b64u; `state` granted or revoked."""
+    """`consent/<id>` in the ledger's verified state; commitments in b64u; `state` granted or revoked."""
 
     subject: str
     artefact: str

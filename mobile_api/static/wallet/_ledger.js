@@ -34,3 +34,14 @@ export function b64uDecode(text) {
   if (b64uEncode(out) !== text) throw new TypeError("not canonical b64u");
   return out;
 }
+const sha = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+const cat = (...p) => { const o = new Uint8Array(p.reduce((n, x) => n + x.length, 0)); let a = 0; for (const x of p) { o.set(x, a); a += x.length; } return o; };
+export const handle = (salt, record) => taggedHash("salus/handle/v1", salt, new TextEncoder().encode(record));
+export const wrapHash = (wrap) => taggedHash("salus/wrap/v1", wrap);
+export const wrapsHash = async (hashes) => b64uEncode(await taggedHash("salus/wraps/v1", ...hashes));
+export async function handlesRoot(leaves) {
+  if (leaves.length === 1) return sha(cat(Uint8Array.of(0), leaves[0]));
+  let k = 1;
+  while (k * 2 < leaves.length) k *= 2;
+  return sha(cat(Uint8Array.of(1), await handlesRoot(leaves.slice(0, k)), await handlesRoot(leaves.slice(k))));
+}
