@@ -1,7 +1,7 @@
 """The manifest: what a record is made of (format v1, docs/storage-format.md).
 
 Rules
-- DAG-CBOR, canonical: bytes that do not re-encode to themselves are refused, as is any unknown field or float.
+- DAG-CBOR, canonical: bytes that do not re-encode to themselves are refused, as is an unknown field or float.
 - It names its version, cipher, code and their parameters; it holds no placement (repair must not change
   its id), no key and no personal data: the record id is random.
 - `shards` lists SHA-256 of every shard, stripe by stripe, slots ascending; `root` is the RFC 6962 root with
