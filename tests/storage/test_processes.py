@@ -1,0 +1,89 @@
+"""What only a process of its own can show: death in the middle of a put, and memory that does not grow."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A migrated storage home."""
+    run(tmp_path, "-m", "tests.storage.process", "migrate")
+    return tmp_path
+
+
+def environment(home: Path, lease: float = 600) -> dict[str, str]:
+    return {
+        **os.environ,
+        "STORAGE_TEST_HOME": str(home),
+        "STORAGE_TEST_LEASE": str(lease),
+        "DJANGO_SETTINGS_MODULE": "tests.storage.process_settings",
+    }
+
+
+def run(home: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment(home),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rows(home: Path, table: str) -> int:
+    with sqlite3.connect(home / "db.sqlite3") as database:
+        return int(database.execute(f"select count(*) from storage_{table}").fetchone()[0])
+
+
+def files(home: Path) -> list[Path]:
+    return [path for i in range(1, 7) for path in (home / f"provider-{i}").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "megabytes", [0, 9, 150], ids=["before a stripe", "within a segment", "in a third segment"]
+)
+def test_a_put_killed_midway_shows_nothing_and_is_swept(home: Path, megabytes: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.storage.process", "hang", str(megabytes)],
+        env=environment(home, lease=1.0),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "hanging\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    assert bool(files(home)) == (megabytes > 0), "the kill came while bytes lay at the providers"
+    assert (rows(home, "manifest"), rows(home, "placement"), rows(home, "pendingupload")) == (0, 0, 1)
+
+    time.sleep(1.1)  # the lease of a dead process runs out
+    assert "to remove: 1 abandoned" in run(home, "-m", "django", "storage_sweep", "--dry-run")
+    assert rows(home, "pendingupload") == 1
+    assert "removed: 1 uploads" in run(home, "-m", "django", "storage_sweep")
+    assert files(home) == []
+    assert rows(home, "pendingupload") == 0
+    assert rows(home, "keyuse") == 1, "its key stays spent"
+
+
+@pytest.mark.parametrize("megabytes", [200, pytest.param(500, marks=pytest.mark.full)])
+def test_memory_does_not_grow_with_the_record(home: Path, megabytes: int) -> None:
+    told = json.loads(run(home, "-m", "tests.storage.process", "weigh", str(megabytes)))
+    assert told["right"]
+    assert told["put_rss_mb"] < 64, told
+    assert told["both_rss_mb"] < 64, told
+    assert told["put_python_mb"] < 48, told
+    assert told["get_python_mb"] < 48, told
