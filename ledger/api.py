@@ -1,6 +1,7 @@
 """The ledger's door: everything another app may use. No Django.
 
-Canonical JSON and hashes, transactions and their signing, and `LedgerClient`, which reaches the validators.
+Canonical JSON and hashes, DIDs and key sets, transactions and their signing, handles and Merkle proofs,
+`LedgerClient`, which reaches the validators, and what makes a local network of them.
 """
 
 from ledger.client.client import LedgerClient
@@ -17,31 +18,110 @@ from ledger.client.types import (
     VerifiedValue,
 )
 from ledger.node.devnet import DevnetNode, devnet_nodes, init_devnet
-from ledger.types import canonical
-from ledger.types.canonical import CanonicalError, b64u_decode, b64u_encode, tagged_hash
+from ledger.types import canonical, merkle
+from ledger.types.canonical import (
+    MAX_SAFE_INTEGER,
+    CanonicalError,
+    b64u_decode,
+    b64u_encode,
+    dumps,
+    loads_canonical,
+    tagged_hash,
+)
+from ledger.types.did import KeySet, check_keyset, did_of, keyset_from_json, next_commitment
+from ledger.types.handles import (
+    HandleProof,
+    handle,
+    handles_covered,
+    handles_root,
+    prove_handles,
+    wrap_hash,
+    wraps_hash,
+)
+from ledger.types.signing import is_acceptable_public_key, public_key_of, verify_ed25519
+from ledger.types.tx import (
+    ACCESS_KEY_ID,
+    AccessOpened,
+    Body,
+    ClinicianRegistered,
+    ClinicianRevoked,
+    ConsentGranted,
+    ConsentRevoked,
+    DidRegistered,
+    DidRotated,
+    OrganisationRegistered,
+    RecordAnchored,
+    SignedTx,
+    decode_body,
+    decode_tx,
+    encode_tx,
+    sign_tx,
+    signed_bytes,
+    tx_hash,
+)
+from ledger.types.tx_errors import Code, Rejected
 
 __all__ = [
+    "ACCESS_KEY_ID",
+    "MAX_SAFE_INTEGER",
+    "AccessOpened",
     "BlockDetail",
     "BlockSummary",
     "BlockTx",
+    "Body",
     "CanonicalError",
+    "ClinicianRegistered",
+    "ClinicianRevoked",
+    "Code",
     "CommittedTx",
+    "ConsentGranted",
+    "ConsentRevoked",
     "Cursor",
     "DevnetNode",
+    "DidRegistered",
+    "DidRotated",
+    "HandleProof",
+    "KeySet",
     "LedgerClient",
     "LedgerError",
     "LedgerEvent",
     "LedgerStatus",
     "LedgerUnavailable",
     "NotFound",
+    "OrganisationRegistered",
     "ProofInvalid",
+    "RecordAnchored",
+    "Rejected",
+    "SignedTx",
     "TxRejected",
     "ValidatorInfo",
     "VerifiedValue",
     "b64u_decode",
     "b64u_encode",
     "canonical",
+    "check_keyset",
+    "decode_body",
+    "decode_tx",
     "devnet_nodes",
+    "did_of",
+    "dumps",
+    "encode_tx",
+    "handle",
+    "handles_covered",
+    "handles_root",
     "init_devnet",
+    "is_acceptable_public_key",
+    "keyset_from_json",
+    "loads_canonical",
+    "merkle",
+    "next_commitment",
+    "prove_handles",
+    "public_key_of",
+    "sign_tx",
+    "signed_bytes",
     "tagged_hash",
+    "tx_hash",
+    "verify_ed25519",
+    "wrap_hash",
+    "wraps_hash",
 ]

@@ -1,11 +1,19 @@
 """`LedgerClient`: the one way other apps reach the ledger. Synchronous, thread-safe, believes only proofs."""
 
+import base64
+import hashlib
+import json
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ledger.client.errors import LedgerUnavailable, NotFound, ProofInvalid
+from ledger.client.transport import Transport, Unanswered
 from ledger.client.types import (
     BlockDetail,
     BlockSummary,
+    BlockTx,
     CommittedTx,
     Cursor,
     LedgerEvent,
@@ -13,27 +21,45 @@ from ledger.client.types import (
     ValidatorInfo,
     VerifiedValue,
 )
+from ledger.client.verify import ProvenBlock, ProvenRange, Trust, address_hex
+from ledger.types.commit import BlockIDFlag
+from ledger.types.genesis import Genesis
+from ledger.types.rpc_json import JsonShapeError, integer_of, time_from_text
+
+COMMIT_TURN_S = 3.0
+"""How long one validator may take to see a transaction committed before the next one is asked, too."""
+QUERY_WAIT_MS = 2_000
+MAX_PAGE = 100
 
 
 class LedgerClient:
     """Talks to the validators at `addresses` (`"http://127.0.0.1:26601"`), trusting only `genesis`.
 
-    `genesis` is the parsed genesis JSON (or its bytes or path is read by `LedgerClient.from_home`). Validators
-    are tried in turn, those that answered last first; a dead one costs one short connect timeout, then is
-    tried last for a while. Every answer is verified against the genesis validators before it is returned.
-    Raises `TxRejected`, `LedgerUnavailable`, `ProofInvalid`, `NotFound`.
+    `genesis` is the parsed genesis.json. Validators are tried in turn; one that fails costs one short connect
+    timeout, then is tried last for a while. Every answer is verified against the genesis' validators before
+    it is returned. After a `commit`, queries through the same client see its effects, whichever validator
+    answers. Raises `TxRejected`, `LedgerUnavailable`, `ProofInvalid`, `NotFound`.
     """
 
     def __init__(self, addresses: Sequence[str], genesis: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        self._trust = Trust(Genesis.from_json(genesis))
+        self._transport = Transport(addresses, self._trust.faulty)
+        self._lock = threading.Lock()
+        self._seen_height = 0
+
+    @property
+    def chain_id(self) -> str:
+        """The ledger's id, as transactions name it."""
+        return self._trust.chain_id
 
     def submit(self, wire: bytes) -> str:
-        """Hand `wire` to a validator's mempool; returns the transaction hash (upper-case hex), not yet committed.
+        """Hand `wire` to a validator's mempool; returns its hash (upper-case hex). It is not yet committed.
 
         Raises TxRejected when the rules refuse it and LedgerUnavailable when no validator takes it. The same
         bytes again are accepted, whether waiting or committed.
         """
-        raise NotImplementedError
+        self._transport.ask("submit", {"tx": _base64(wire)}, lambda answer: answer)
+        return _hash(wire)
 
     def commit(self, wire: bytes, timeout_s: float = 10.0) -> CommittedTx:
         """Submit `wire` and wait until it is in a block whose commit and inclusion proof verify.
@@ -41,7 +67,20 @@ class LedgerClient:
         Raises TxRejected, or LedgerUnavailable when no quorum commits within `timeout_s` (it may still
         commit later; the same bytes again return the same result).
         """
-        raise NotImplementedError
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            wait_s = min(left_s, COMMIT_TURN_S)
+            params = {"tx": _base64(wire), "wait_ms": int(wait_s * 1000)}
+            try:
+                done = self._transport.ask(
+                    "commit_proven", params, lambda answer: self._trust.committed_tx(answer, wire), wait_s
+                )
+            except LedgerUnavailable:
+                time.sleep(max(0.0, min(0.05, deadline - time.monotonic())))
+                continue
+            self._saw(done.height)
+            return done
+        raise LedgerUnavailable(self._why_unavailable(timeout_s))
 
     def events_since(self, cursor: Cursor, limit: int = 500, wait_s: float = 0.0) -> list[LedgerEvent]:
         """Committed transactions strictly after `cursor`, in ledger order, at most `limit`.
@@ -49,39 +88,187 @@ class LedgerClient:
         Waits up to `wait_s` seconds for the first one. Headers are checked to be an unbroken chain from
         `cursor`, so no validator can leave one out. An empty list means nothing new.
         """
-        raise NotImplementedError
+        params = {
+            "height": cursor.height,
+            "index": cursor.index,
+            "limit": limit,
+            "wait_ms": int(wait_s * 1000),
+        }
+        first = max(cursor.height, 1)
+        proven = self._transport.ask(
+            "events_since", params, lambda answer: self._trust.blocks(answer, first, full=True), wait_s
+        )
+        events = [event for block in proven.blocks for event in _events(block) if event.cursor > cursor]
+        return events[:limit]
 
     def query(self, key: str, min_height: int = 0) -> VerifiedValue:
         """The proven state under `key` (such as `"consent/<id>"`): present or absent.
 
         `min_height` is the lowest block whose effects the answer must include (a `CommittedTx.height`); the
-        client waits shortly for it.
+        client waits shortly for it. What this client committed itself is always included.
         """
-        raise NotImplementedError
+        least = max(min_height, self._seen_height)
+        params = {"key": key, "min_height": least, "wait_ms": QUERY_WAIT_MS}
+        return self._transport.ask(
+            "query_proven",
+            params,
+            lambda answer: self._trust.value(answer, key.encode(), least),
+            QUERY_WAIT_MS / 1000,
+        )
 
     def proof_bundle(self, tx_hash: str) -> dict[str, Any]:
         """JSON that anyone can check without us: header, commit, validators, transaction, inclusion proof.
 
         Raises NotFound when no block holds the transaction.
         """
-        raise NotImplementedError
+        wanted = bytes.fromhex(tx_hash)
+
+        def check(answer: Any) -> dict[str, Any]:
+            if self._trust.committed_tx(answer).tx_hash != wanted.hex().upper():
+                raise ProofInvalid("that answered", "the transaction asked for", "another one")
+            bundle: dict[str, Any] = answer
+            return bundle
+
+        return self._transport.ask("proof_bundle", {"hash": _base64(wanted)}, check)
 
     def status(self) -> LedgerStatus:
         """Height, time and how many validators answer. Never raises because validators are down."""
-        raise NotImplementedError
+        statuses = [status for status in self._statuses().values() if status is not None]
+        power = sum(self._power(status["validator_info"]["address"]) for status in statuses)
+        best = max((status["sync_info"] for status in statuses), key=_height, default=None)
+        return LedgerStatus(
+            chain_id=self._trust.chain_id,
+            height=_height(best) if best else 0,
+            time_ms=time_from_text(best["latest_block_time"]) // 1_000_000 if best else 0,
+            app_hash=best["latest_app_hash"] if best else "",
+            validators=len(self._trust.validators),
+            answering=len(statuses),
+            quorum=self._trust.validators.has_two_thirds(power),
+        )
 
     def validators(self) -> list[ValidatorInfo]:
         """The validators of the genesis, and which of them answer now."""
-        raise NotImplementedError
+        by_address = {
+            status["validator_info"]["address"]: (url, status)
+            for url, status in self._statuses().items()
+            if status is not None
+        }
+        found = []
+        for member in self._trust.validators.validators:
+            address = address_hex(member.public_key)
+            url, status = by_address.get(address, ("", None))
+            height = _height(status["sync_info"]) if status else 0
+            name = self._trust.names[address]
+            found.append(ValidatorInfo(address, name, member.power, status is not None, height, url))
+        return found
 
     def blocks(self, before: int | None = None, limit: int = 20) -> list[BlockSummary]:
         """The newest blocks below height `before` (or of all), newest first, chained to a verified commit."""
-        raise NotImplementedError
+        newest = self._tip() if before is None else before - 1
+        first = max(1, newest - min(limit, MAX_PAGE) + 1)
+        if newest < first:
+            return []
+        proven = self._range(first, newest, full=False)
+        return [_summary(block) for block in reversed(proven.blocks)]
 
     def block(self, height: int) -> BlockDetail:
         """One verified block with its transactions. Raises NotFound beyond the chain's end."""
-        raise NotImplementedError
+        proven = self._range(height, height, full=True)
+        if not proven.blocks or proven.commit is None:
+            raise NotFound(f"no block {height}")
+        signed = (
+            slot.validator_address.hex().upper()
+            for slot in proven.commit.signatures
+            if slot.flag is BlockIDFlag.COMMIT
+        )
+        txs = tuple(BlockTx(_hash(wire), _body(wire)) for wire in proven.blocks[0].txs)
+        return BlockDetail(_summary(proven.blocks[0]), txs, tuple(signed), proven.commit.round)
 
     def close(self) -> None:
         """Close the kept-alive connections."""
-        raise NotImplementedError
+        self._transport.close()
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _range(self, first: int, last: int, full: bool) -> ProvenRange:
+        params = {"from": first, "to": last, "full": full}
+        return self._transport.ask(
+            "chain_range", params, lambda answer: self._trust.blocks(answer, first, full)
+        )
+
+    def _tip(self) -> int:
+        return int(self._transport.ask("status", {}, lambda answer: _height(_checked(answer)["sync_info"])))
+
+    def _saw(self, height: int) -> None:
+        with self._lock:
+            self._seen_height = max(self._seen_height, height)
+
+    def _statuses(self) -> dict[str, dict[str, Any] | None]:
+        found: dict[str, dict[str, Any] | None] = {}
+        for address in self._transport.addresses:
+            try:
+                found[address] = _checked(self._transport.call(address, "status", {}))
+            except (Unanswered, NotFound, ProofInvalid):
+                found[address] = None
+        return found
+
+    def _power(self, address: str) -> int:
+        index = self._trust.validators.index_of(bytes.fromhex(address))
+        return 0 if index is None else self._trust.validators.validators[index].power
+
+    def _why_unavailable(self, timeout_s: float) -> str:
+        status = self.status()
+        return (
+            f"no quorum committed within {timeout_s:g} s: {status.answering} of {status.validators} validators "
+            "answer, more than two thirds are needed. It may still commit later; the same bytes can be sent again."
+        )
+
+
+def _checked(status: Any) -> dict[str, Any]:
+    """A status whose fields that we read have their shapes. Raises ProofInvalid."""
+    try:
+        _height(status["sync_info"])
+        time_from_text(status["sync_info"]["latest_block_time"])
+        bytes.fromhex(status["validator_info"]["address"])
+        str(status["sync_info"]["latest_app_hash"])
+    except (KeyError, TypeError, ValueError, JsonShapeError) as error:
+        raise ProofInvalid("that answered", "a status", type(error).__name__) from error
+    checked: dict[str, Any] = status
+    return checked
+
+
+def _height(sync_info: Mapping[str, Any]) -> int:
+    return integer_of(sync_info["latest_block_height"])
+
+
+def _events(block: ProvenBlock) -> list[LedgerEvent]:
+    header, time_ms = block.header, block.header.time_ns // 1_000_000
+    return [
+        LedgerEvent(Cursor(header.height, index), _hash(wire), time_ms, _body(wire), wire)
+        for index, wire in enumerate(block.txs)
+    ]
+
+
+def _summary(block: ProvenBlock) -> BlockSummary:
+    header = block.header
+    return BlockSummary(
+        height=header.height,
+        hash=header.hash.hex().upper(),
+        time_ms=header.time_ns // 1_000_000,
+        txs=len(block.txs),
+        proposer=header.proposer_address.hex().upper(),
+        app_hash=header.app_hash.hex().upper(),
+    )
+
+
+def _body(wire: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(wire)["body"]
+    return body
+
+
+def _hash(wire: bytes) -> str:
+    return hashlib.sha256(wire).hexdigest().upper()
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -13,13 +13,12 @@ Rules (CometBFT v0.38, state/validation.go and state/execution.go)
 
 from dataclasses import dataclass, replace
 
+from ledger.light import verifier as light
 from ledger.node.errors import BlockInvalid
 from ledger.types import merkle
 from ledger.types.block import Block, Commit, data_hash, median_time_ns
-from ledger.types.commit import BlockIDFlag
 from ledger.types.header import BLOCK_PROTOCOL, Header, Version
 from ledger.types.ids import NIL, BlockID
-from ledger.types.signing import verify_ed25519
 from ledger.types.validators import ValidatorSet
 
 
@@ -106,7 +105,7 @@ def make_block(state: ChainState, txs: tuple[bytes, ...], last_commit: Commit, p
 def validate_block(state: ChainState, block: Block) -> None:
     """Raises BlockInvalid unless `block` may follow `state` (its transactions are the application's matter)."""
     if state.validators.index_of(block.header.proposer_address) is None:
-        raise BlockInvalid("proposer_address", "one of the validators", block.header.proposer_address.hex())
+        raise BlockInvalid("proposer_address", "a validator's", block.header.proposer_address.hex())
     _check_last_commit(state, block.last_commit)
     if block.evidence:
         raise BlockInvalid("evidence", "none", len(block.evidence))
@@ -138,23 +137,9 @@ def verify_commit(
 ) -> None:
     """Raises BlockInvalid unless `commit` is for this block, every signature in it is right, and those for the
     block carry more than two thirds of the power."""
-    if commit.height != height or commit.block_id != block_id:
-        raise BlockInvalid("commit", f"one for block {height}", f"one for block {commit.height}")
-    if len(commit.signatures) != len(validators):
-        raise BlockInvalid("commit's slots", len(validators), len(commit.signatures))
-    power = 0
-    for index, (slot, validator) in enumerate(zip(commit.signatures, validators.validators, strict=True)):
-        if slot.flag is BlockIDFlag.ABSENT:
-            continue
-        if slot.validator_address != validator.address:
-            raise BlockInvalid(
-                f"commit's slot {index}", validator.address.hex(), slot.validator_address.hex()
-            )
-        if not verify_ed25519(validator.public_key, commit.sign_bytes(chain_id, index), slot.signature):
-            raise BlockInvalid(f"commit's slot {index}", "a right signature", "a wrong one")
-        power += validator.power if slot.flag is BlockIDFlag.COMMIT else 0
-    if not validators.has_two_thirds(power):
-        raise BlockInvalid("commit's power", f"more than 2/3 of {validators.total_power}", power)
+    verdict = light.verify_commit(commit, validators, chain_id, height, block_id)
+    if not verdict.ok:
+        raise BlockInvalid("commit", f"+2/3 for block {height}", verdict.reason)
 
 
 def advance(

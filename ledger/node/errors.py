@@ -12,7 +12,7 @@ class HomeInvalid(NodeError):
 
 
 class FileCorrupt(NodeError):
-    """A file of the home was altered after it was written (disk fault or tampering): never repaired in place."""
+    """A file of the home was altered after it was written (disk fault, tampering): never repaired."""
 
     def __init__(self, path: Path, offset: int, expected: str, actual: str) -> None:
         super().__init__(

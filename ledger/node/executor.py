@@ -134,7 +134,7 @@ class Executor:
         if result.app_hash != stored.app_hash:
             raise NodeError(
                 f"executing block {height} again gave app hash {result.app_hash.hex()}, "
-                f"stored is {stored.app_hash.hex()}: this program's rules differ from those that made the chain"
+                f"stored is {stored.app_hash.hex()}: these rules differ from those that made the chain"
             )
         self.app.commit()
         self._advance(block, block_id_of(block, stored.block), result)

@@ -43,7 +43,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PeerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of peers.json; `certificate` is PEM, `validator` the hex address of the key that it votes with."""
+    """One entry of peers.json: `certificate` is PEM, `validator` the hex address of its voting key."""
 
     moniker: str
     host: str

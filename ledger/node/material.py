@@ -43,7 +43,7 @@ class Material:
         return next((held for name, held in self.blocks.items() if name.hash == block_hash), None)
 
     def gave_up(self, round_: int, validators: ValidatorSet) -> bool:
-        """Whether more than two thirds precommitted nil in `round_`: no block can be decided there any more."""
+        """Whether +2/3 precommitted nil in `round_`: no block can be decided there any more."""
         power = sum(
             validators.validators[index].power
             for (type_, at, index), vote in self.votes.items()

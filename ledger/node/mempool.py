@@ -7,7 +7,7 @@ Rules
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from ledger.machine.results import CheckResult
 from ledger.node.errors import MempoolRefused
@@ -34,7 +34,7 @@ class Mempool:
     def __contains__(self, tx_hash: bytes) -> bool:
         return tx_hash in self._txs
 
-    def __iter__(self) -> Iterable[bytes]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[bytes]:
         return iter(tuple(self._txs.values()))
 
     def add(self, wire: bytes) -> bool:

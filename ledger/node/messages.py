@@ -28,7 +28,7 @@ class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_un
 
 
 class Status(_Message, frozen=True):
-    """The last block I have, the round I am in, and whether I ask for what I may have missed of this height."""
+    """The last block I have, the round I am in, and whether I ask for what I may have missed."""
 
     height: Height
     round: Round

@@ -3,8 +3,8 @@
 Rules
 - A node trusts exactly the certificates pinned in its home, byte for byte; there is no authority behind them.
 - Of two nodes the one whose certificate hashes lower dials; it redials with growing, jittered pauses.
-- A frame is `length (4, big-endian) ‖ message`. A frame that is too long or does not decode, or a message that
-  the host finds malformed (PeerMisbehaved), drops that connection and nothing else.
+- A frame is `length (4, big-endian) ‖ message`. A frame that is too long or does not decode, or a message
+  that the host finds malformed (PeerMisbehaved), drops that connection and nothing else.
 - What waits to be sent to a peer is bounded. A peer that does not drain it is dropped: it catches up when it
   is back, while a queue without end would take us down with it.
 - A connection that is silent for `SILENCE_S` is dead: hosts send a status at least every third of that.

@@ -90,7 +90,7 @@ class RecordLog:
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replace `path` by `data` so that a crash leaves either the old file or the new one, whole and durable."""
+    """Replace `path` by `data`: a crash leaves either the old file or the new one, whole and durable."""
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:

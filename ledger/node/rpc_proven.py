@@ -87,13 +87,11 @@ async def query_proven(node: Node, params: Params) -> dict[str, Any]:
     Waits at most `wait_ms` for the header that carries the newest root.
     """
     least = params.integer("min_height")
-    wanted = least + 1
     try:
         async with asyncio.timeout(params.integer("wait_ms", 2_000, 0, MAX_WAIT_MS) / 1000):
             await node.wait_for_block(least)
             if node.executor.state.proof_due:
-                wanted = node.store.height + 1
-                await node.wait_for_block(wanted)
+                await node.wait_for_block(node.store.height + 1)
     except TimeoutError:
         if node.store.height <= least:
             raise RpcError(TIMED_OUT, "No header carries that state yet", f"height {least}") from None

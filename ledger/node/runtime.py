@@ -1,7 +1,7 @@
 """The host of the pure consensus core: inputs in, effects out, disk and clock around it.
 
 Rules
-- Every input is in the write-ahead log before the core sees it; our own is synced before anyone else does.
+- Every input is in the write-ahead log before the core sees it; our own is synced before it leaves.
 - The host never decides: it verifies signatures, judges blocks, keeps time and does what the effects say.
 - A crash at any point is undone by replaying the log of the height in progress; what the core had asked for and
   the log does not answer is done then.
@@ -120,7 +120,7 @@ class ConsensusHost:
         self.halted = False
         self.steps = 0
         """Grows with every step entered: whoever watches for a stall compares it."""
-        self._new_height()
+        self._core, self._material = self._fresh_height()
 
     @property
     def height(self) -> int:
@@ -369,15 +369,14 @@ class ConsensusHost:
         self._wal.end_height(stored.height)
         self._mempool.remove(block.txs)
         self._previous = previous
-        self._new_height()
+        self._cancel_timers()
+        self._core, self._material = self._fresh_height()
         self._around.committed(stored)
         self._begin()
 
-    def _new_height(self) -> None:
-        self._cancel_timers()
-        state = self._executor.state
-        self._material = Material(state.height + 1)
-        self._core = core.new_height(state.height + 1, state.validators, self._address)
+    def _fresh_height(self) -> tuple[core.HeightState, Material]:
+        height, validators = self._executor.state.height + 1, self._executor.state.validators
+        return core.new_height(height, validators, self._address), Material(height)
 
     def _begin(self) -> None:
         """Start the height: what came early first, then whatever is to be proposed."""

@@ -1,0 +1,148 @@
+"""From a validator's answer to a value one may rely on: nothing is returned that was not proven.
+
+Rules
+- The validators of the genesis are the only trust. A header counts when more than two thirds of their power
+  signed it, checked by `ledger.light`.
+- A transaction counts when its inclusion proof leads to the header's `data_hash`; a state value, present or
+  absent, when its ICS-23 proof leads to the header's `app_hash`.
+- In a range each header names the hash of the one before, so one commit at the end vouches for all, and none
+  can be left out.
+- Anything malformed is the validator's fault: ProofInvalid.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.client.errors import ProofInvalid
+from ledger.client.types import CommittedTx, Cursor, VerifiedValue
+from ledger.light.proof import verify_inclusion
+from ledger.light.verdict import LightBlock
+from ledger.light.verifier import verify_block
+from ledger.machine.proofs import ProofError, verify_absence, verify_presence
+from ledger.types.block import Commit, Header, data_hash
+from ledger.types.genesis import Genesis
+from ledger.types.ids import sha256
+from ledger.types.merkle import root
+from ledger.types.proto import ProtoError
+from ledger.types.rpc_json import (
+    JsonShapeError,
+    base64_bytes,
+    commit_from_json,
+    header_from_json,
+    proof_from_json,
+)
+from ledger.types.validators import ValidatorSet
+
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError, ProtoError, JsonShapeError)
+
+
+@dataclass(frozen=True)
+class ProvenBlock:
+    """A verified header with its transactions (`full`) or their hashes."""
+
+    header: Header
+    txs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class ProvenRange:
+    """Consecutive verified blocks, and the commit that vouches for the last of them."""
+
+    blocks: tuple[ProvenBlock, ...]
+    commit: Commit | None
+
+
+class Trust:
+    """What a client believes before it asks anybody: the genesis."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self.chain_id = genesis.chain_id
+        self.validators: ValidatorSet = genesis.validator_set()
+        self.names = {address_hex(each.public_key): each.name for each in genesis.validators}
+
+    @property
+    def faulty(self) -> int:
+        """How many validators may lie without harm: f of 3f + 1."""
+        return (len(self.validators) - 1) // 3
+
+    def check_signed(self, header: Header, commit: Commit) -> None:
+        """Raises ProofInvalid unless more than two thirds of the genesis' validators signed this header."""
+        if header.chain_id != self.chain_id:
+            raise _lie(f"chain {self.chain_id}", header.chain_id)
+        verdict = verify_block(LightBlock(header, commit, self.validators))
+        if not verdict.ok:
+            raise _lie(f"a +2/3 commit for block {header.height}", verdict.reason)
+
+    def committed_tx(self, bundle: Mapping[str, Any], wire: bytes | None = None) -> CommittedTx:
+        """The transaction that a proof bundle proves (`wire`, when given)."""
+        try:
+            header = self._signed_header(bundle["signed_header"])
+            tx, proof = base64_bytes(bundle["tx"]), proof_from_json(bundle["proof"])
+        except _MALFORMED as error:
+            raise _lie("a proof bundle", repr(error)) from error
+        if wire is not None and tx != wire:
+            raise _lie("a proof of the transaction that was asked for", "one of another")
+        verdict = verify_inclusion(header, tx, proof)
+        if not verdict.ok:
+            raise _lie("an inclusion proof", verdict.reason)
+        cursor = Cursor(header.height, proof.index)
+        return CommittedTx(sha256(tx).hex().upper(), cursor, header.time_ns // 1_000_000)
+
+    def value(self, answer: Mapping[str, Any], key: bytes, min_height: int) -> VerifiedValue:
+        """The state's value under `key`, as a `query_proven` answer proves it."""
+        try:
+            header = self._signed_header(answer["signed_header"])
+            value = None if answer["value"] is None else base64_bytes(answer["value"])
+            proof = base64_bytes(answer["proof"])
+            if value is None:
+                verify_absence(header.app_hash, key, proof)
+            else:
+                verify_presence(header.app_hash, key, value, proof)
+            parsed = None if value is None else json.loads(value)
+        except (*_MALFORMED, ProofError) as error:
+            raise _lie("a proven state value", repr(error)) from error
+        if header.height <= min_height:
+            raise _lie(f"the state after block {min_height}", f"that of header {header.height}")
+        return VerifiedValue(parsed, header.height - 1, header.time_ns // 1_000_000)
+
+    def blocks(self, answer: Mapping[str, Any], first: int, full: bool) -> ProvenRange:
+        """The blocks from height `first` on in a range answer; none when the answer holds none."""
+        try:
+            headers = [Header.decode(base64_bytes(header)) for header in answer["headers"]]
+            txs = [tuple(base64_bytes(tx) for tx in block) for block in answer["txs"]]
+            if not headers:
+                return ProvenRange((), None)
+            commit = Commit.decode(base64_bytes(answer["commit"]))
+            found = tuple(ProvenBlock(*pair) for pair in zip(headers, txs, strict=True))
+        except _MALFORMED as error:
+            raise _lie("a range of headers", repr(error)) from error
+        self.check_signed(headers[-1], commit)
+        _check_links(headers, first)
+        for block in found:
+            if (data_hash(block.txs) if full else root(block.txs)) != block.header.data_hash:
+                raise _lie(f"the transactions of block {block.header.height}", "others")
+        return ProvenRange(found, commit)
+
+    def _signed_header(self, value: Mapping[str, Any]) -> Header:
+        header = header_from_json(value["header"])
+        self.check_signed(header, commit_from_json(value["commit"]))
+        return header
+
+
+def _check_links(headers: list[Header], first: int) -> None:
+    if headers[0].height != first:
+        raise _lie(f"a range from block {first}", f"one from {headers[0].height}")
+    for before, after in zip(headers, headers[1:], strict=False):
+        if after.height != before.height + 1 or after.last_block_id.hash != before.hash:
+            raise _lie(f"block {before.height} before block {before.height + 1}", "a broken chain")
+
+
+def address_hex(public_key: bytes) -> str:
+    """A validator's address as upper-case hex."""
+    return sha256(public_key)[:20].hex().upper()
+
+
+def _lie(expected: str, actual: str) -> ProofInvalid:
+    return ProofInvalid("that answered", expected, actual)
