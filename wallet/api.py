@@ -41,16 +41,18 @@ from wallet.selectors import (
     uploads_for_organisation,
     who_looked,
 )
-from wallet.services.approvals import (
-    request_approve_custodial,
-    request_approve_self_held,
-    request_preview_custodial,
-)
+from wallet.services.approvals import request_approve_self_held
 from wallet.services.clinicians import (
     clinician_device_challenge,
     clinician_device_register,
     clinician_device_revoke,
     clinician_devices,
+)
+from wallet.services.custodial import patient_set_pin
+from wallet.services.custodial_approvals import (
+    consent_revoke_custodial,
+    request_approve_custodial,
+    request_preview_custodial,
 )
 from wallet.services.gateway import organisation_read, organisation_request_create
 from wallet.services.organisations import organisation_create
@@ -58,12 +60,11 @@ from wallet.services.patients import (
     patient_enrol,
     patient_register_dids,
     patient_set_emergency_choice,
-    patient_set_pin,
 )
 from wallet.services.records import record_open_own, record_open_own_custodial, records_ingest
 from wallet.services.release import access_open, record_ciphertext, record_manifest
 from wallet.services.requests import request_create, request_refuse, request_withdraw
-from wallet.services.revocation import consent_revoke_custodial, consent_revoke_self_held
+from wallet.services.revocation import consent_revoke_self_held
 from wallet.shapes import (
     AccessView,
     ClinicianDevice,

@@ -12,11 +12,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the door's values."""
-
-
-class OrganisationRef(Shape):
+class OrganisationRef(msgspec.Struct, frozen=True, kw_only=True):
     """An organisation as pages name it."""
 
     organisation_id: uuid.UUID
@@ -26,7 +22,7 @@ class OrganisationRef(Shape):
     kind: str
 
 
-class Identifier(Shape):
+class Identifier(msgspec.Struct, frozen=True, kw_only=True):
     """What one organisation calls a patient: `system` is a URI, `value` the number."""
 
     organisation_id: uuid.UUID
@@ -34,7 +30,7 @@ class Identifier(Shape):
     value: str
 
 
-class PatientOrganisation(Shape):
+class PatientOrganisation(msgspec.Struct, frozen=True, kw_only=True):
     """A patient's pairwise DID with one organisation.
 
     `state`: `none` (the phone has to make keys), `pending` (signed, not yet committed), `registered`,
@@ -49,7 +45,7 @@ class PatientOrganisation(Shape):
     records_waiting: int
 
 
-class PatientProfile(Shape):
+class PatientProfile(msgspec.Struct, frozen=True, kw_only=True):
     """`custody`: `self`, `custodial`, or `""` before set-up. `emergency`: `allow`, `summary`, `never`.
 
     `code` is shown as `XXXX-XXXX` (Crockford base 32). `ledger` is the chain id that every body names.
@@ -63,14 +59,14 @@ class PatientProfile(Shape):
     organisations: list[PatientOrganisation]
 
 
-class DidRegistration(Shape):
+class DidRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """A signed `DidRegistered` (custody `self`) for the patient's DID with one organisation."""
 
     organisation_id: uuid.UUID
     wire: bytes
 
 
-class SealKey(Shape):
+class SealKey(msgspec.Struct, frozen=True, kw_only=True):
     """A public sealing key as requests and key sets spell it: `public` is b64u."""
 
     suite: str
@@ -78,7 +74,7 @@ class SealKey(Shape):
     id: str
 
 
-class DeviceChallenge(Shape):
+class DeviceChallenge(msgspec.Struct, frozen=True, kw_only=True):
     """What a clinician's new device signs to prove that it holds its key.
 
     The device signs `"salus/device/v1" ‖ 0x00 ‖ JCS({"challenge","did","person","seal_key":{"id","public",
@@ -90,7 +86,7 @@ class DeviceChallenge(Shape):
     expires_at: int
 
 
-class ClinicianDevice(Shape):
+class ClinicianDevice(msgspec.Struct, frozen=True, kw_only=True):
     """`state`: `pending` (the credential is not on the ledger yet), `registered`, `revoked`, `rejected`."""
 
     did: str
@@ -102,11 +98,12 @@ class ClinicianDevice(Shape):
     organisation: OrganisationRef
 
 
-class RecordPart(Shape):
-    """One record to be stored: `content` is its plaintext, whole or as a stream read once.
+class RecordPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One record to be stored: `content` is its plaintext, whole or as a stream.
 
-    `type` is a FHIR resource type or `ImagingStudy` and the like; `label` an HL7 v3 Confidentiality code
-    (N, R, V); `group` ties parts together (an encounter, a day, a claim); period bounds are `YYYY-MM-DD` or "".
+    A stream must seek: it is read twice. `type` is a FHIR resource type or `ImagingStudy` and the like;
+    `label` an HL7 v3 Confidentiality code (N, R, V); `group` ties parts together (an encounter, a day, a
+    claim); period bounds are `YYYY-MM-DD` or "".
     """
 
     type: str
@@ -117,7 +114,7 @@ class RecordPart(Shape):
     content: bytes | BinaryIO
 
 
-class IngestedRecord(Shape):
+class IngestedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one part, in the order given. `duplicate`: these bytes were here already."""
 
     record_id: str
@@ -125,7 +122,7 @@ class IngestedRecord(Shape):
     duplicate: bool
 
 
-class RecordView(Shape):
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     """A record's metadata; never its content.
 
     `state`: `awaiting_key` (the patient has no keys yet), `anchoring`, `anchored`, `failed` (see `reason`).
@@ -147,14 +144,14 @@ class RecordView(Shape):
     created_at: int
 
 
-class UploadView(Shape):
+class UploadView(msgspec.Struct, frozen=True, kw_only=True):
     """A record as the hospital that sent it sees it on its desk."""
 
     record: RecordView
     patient_code: str
 
 
-class OwnRecord(Shape):
+class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A record for its own patient: the phone opens `envelope` (info: use `record-key`, `recipient`)."""
 
     record: RecordView
@@ -163,7 +160,7 @@ class OwnRecord(Shape):
     token: str
 
 
-class OwnRecordKey(Shape):
+class OwnRecordKey(msgspec.Struct, frozen=True, kw_only=True):
     """A custodial patient's record: the data key (b64u32), released to their own page only."""
 
     record: RecordView
@@ -171,7 +168,7 @@ class OwnRecordKey(Shape):
     token: str
 
 
-class RequestView(Shape):
+class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     """A request in a list.
 
     `state`: `requested`, `granted`, `refused`, `withdrawn`, `expired`. `consent_id` once granted.
@@ -190,7 +187,7 @@ class RequestView(Shape):
     expires_at: int
 
 
-class RecordOffer(Shape):
+class RecordOffer(msgspec.Struct, frozen=True, kw_only=True):
     """A record that the request asks for, with what the phone needs to re-seal its data key."""
 
     record: RecordView
@@ -198,7 +195,7 @@ class RecordOffer(Shape):
     envelope: dict[str, Any]
 
 
-class RequestDetail(Shape):
+class RequestDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a phone needs to show, check and answer a request without asking again.
 
     `document` and `signature` are the requester's; `credential` is the VC-JWT ("" for an organisation).
@@ -218,10 +215,12 @@ class RequestDetail(Shape):
     server_time: int
 
 
-class Narrowing(Shape):
+class Narrowing(msgspec.Struct, frozen=True, kw_only=True):
     """What a custodial patient leaves of a request; None keeps what was asked. Never wider.
 
     `records`: the record ids to share (None: all that match). `confidentiality`: the highest label.
+    Signed is shown: an approval repeats `valid_from` and `text` of the preview's artefact, and is refused
+    when what it would sign does not read the same.
     """
 
     types: list[str] | None = None
@@ -230,9 +229,11 @@ class Narrowing(Shape):
     date_to: str | None = None
     duration_s: int | None = None
     confidentiality: str = "N"
+    valid_from: int | None = None
+    text: str | None = None
 
 
-class ConsentPreview(Shape):
+class ConsentPreview(msgspec.Struct, frozen=True, kw_only=True):
     """The artefact that an approval would sign and the exact text that it hashes (custodial pages)."""
 
     artefact: dict[str, Any]
@@ -240,7 +241,7 @@ class ConsentPreview(Shape):
     records: list[RecordView]
 
 
-class ConsentView(Shape):
+class ConsentView(msgspec.Struct, frozen=True, kw_only=True):
     """A consent as patient or requester sees it.
 
     `state`: `signed` (in the outbox), `active`, `revoked`, `expired`, `exhausted`, `rejected` (see `reason`).
@@ -267,7 +268,7 @@ class ConsentView(Shape):
     height: int
 
 
-class GrantedRecord(Shape):
+class GrantedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One record under a grant. `index` is the handle's place under the consent's root."""
 
     record: RecordView
@@ -277,7 +278,7 @@ class GrantedRecord(Shape):
     epoch: int
 
 
-class GrantDetail(Shape):
+class GrantDetail(msgspec.Struct, frozen=True, kw_only=True):
     """What a requester needs to sign `AccessOpened`, in ascending order of handles. No key is in it.
 
     `artefact` and `salt` are the opening. `server_time` lets a device with a wrong clock set `issued_at`.
@@ -290,13 +291,13 @@ class GrantDetail(Shape):
     server_time: int
 
 
-class Wrap(Shape):
+class Wrap(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str
     epoch: int
     wrap: str
 
 
-class Release(Shape):
+class Release(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of one act of opening, handed over once, after its `AccessOpened` is committed.
 
     `wraps` are in the order of the transaction's `handles`; `sealed` is the grant key's Envelope; `token`
@@ -312,14 +313,14 @@ class Release(Shape):
     proof: dict[str, Any]
 
 
-class GatewayRecord(Shape):
+class GatewayRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A record decrypted in an organisation's gateway; `content` yields its plaintext once."""
 
     record: RecordView
     content: Iterator[bytes]
 
 
-class AccessView(Shape):
+class AccessView(msgspec.Struct, frozen=True, kw_only=True):
     """One act of opening, as the patient sees it: who, for what, what, when, under which consent."""
 
     tx_hash: str
@@ -333,7 +334,7 @@ class AccessView(Shape):
     records: list[RecordView]
 
 
-class FeedItem(Shape):
+class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a person's feed. `payload` holds ids only; `kind` is a FeedKind.
 
     `seq` counts 1, 2, 3, … per person without gaps; `position` orders the feeds of all persons.

@@ -60,6 +60,7 @@ class Grant(models.Model):
     valid_until = models.BigIntegerField()
     max_opens = models.PositiveIntegerField()
     custody = models.CharField(max_length=10)
+    tx_hash = models.CharField(max_length=64, unique=True, help_text="of its ConsentGranted")
     state = models.CharField(max_length=10, choices=State.choices, default=State.SIGNED)
     reason = models.CharField(max_length=200, blank=True)
     created_at = models.BigIntegerField()

@@ -18,13 +18,12 @@ class Outbox(models.Model):
     wire = models.BinaryField()
     type = models.CharField(max_length=24)
     author = models.CharField(max_length=120, db_index=True)
-    subject = models.CharField(
-        max_length=80, help_text="the id of what it registers, anchors or ends"
-    )
+    subject = models.CharField(max_length=80, help_text="the id of what it registers, anchors or ends")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     reason = models.CharField(max_length=200, blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    submitted_at = models.BigIntegerField(default=0)
+    submitted = models.BooleanField(default=False, help_text="a validator took it at least once")
+    due_at = models.BigIntegerField(default=0, help_text="not to be submitted (again) before this time")
     created_at = models.BigIntegerField()
 
     class Meta:

@@ -23,9 +23,7 @@ class Record(models.Model):
     period_start = models.CharField(max_length=10, blank=True)
     period_end = models.CharField(max_length=10, blank=True)
     size = models.BigIntegerField()
-    digest = models.CharField(
-        max_length=64, help_text="HMAC of patient and content, to find a repeat"
-    )
+    digest = models.CharField(max_length=64, help_text="HMAC of patient and content, to find a repeat")
     manifest = models.CharField(max_length=120)
     root = models.CharField(max_length=43)
     codec = models.CharField(max_length=80)

@@ -1,29 +1,220 @@
-"""Log, then release: keys leave only after their `AccessOpened` is committed and checked."""
+"""Log, then release: keys leave only after their `AccessOpened` is committed and checked.
 
+Rules
+- The reader signs the opening; its handles and the hash of exactly the wraps to be released are in it.
+- Nothing is submitted that would be refused, and nothing is released that the ledger has not committed, with
+  inclusion and +2/3 of the signatures verified here.
+- The policy decides on proof-verified state: the consent stands, the reader is the grantee, a clinician's
+  credential is registered and not revoked, each record is covered, by the releaser's own clock.
+- One opening is served once, within 30 s of its `issued_at`. A revocation that this service has seen counts
+  at once, committed or not.
+- Whoever holds the wraps (a releaser) and a grantee together can skip the log: see the README.
+"""
+
+import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
-from wallet.shapes import Release
+from django.db import IntegrityError, transaction
+
+from ledger.api import CommittedTx
+from wallet import ports
+from wallet.core.consent import Artefact, parse_artefact
+from wallet.core.policy import LedgerConsent, LedgerCredential, Question, Reader, may_read
+from wallet.errors import Invalid, Refused
+from wallet.ledger_types import (
+    AccessOpened,
+    HandleProof,
+    SignedTx,
+    b64u_decode,
+    handles_covered,
+    wraps_hash,
+)
+from wallet.models import Consent, Grant, GrantWrap, ServedAccess
+from wallet.ports import Buffer
+from wallet.selectors import ledger_proof, record_facts, requester_grant
+from wallet.services.tokens import token_issue, token_manifest
+from wallet.shapes import Release, Wrap
+from wallet.translate import asking_ledger, asking_storage
+from wallet.wires import check_signature, decode, tx_hash_hex
+
+SERVE_WITHIN_MS = 30_000
+COMMIT_TIMEOUT_S = 10.0
+_CONSENT_FIELDS = tuple(field.name for field in fields(LedgerConsent))
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A checked `AccessOpened` and what it asks for, read before the ledger is asked."""
+
+    grant: Grant
+    body: AccessOpened
+    signed: SignedTx
+    wraps: list[GrantWrap]
+
+    @property
+    def artefact(self) -> Artefact:
+        return parse_artefact(json.loads(self.grant.artefact))
 
 
 def access_open(*, person_id: uuid.UUID, wire: bytes) -> Release:
     """Commit the requester's `AccessOpened` and release exactly the keys it names, once, within 30 s.
 
-    Checks before submission (grant active by row and clock, handles, wraps hash, `issued_at` within 30 s of the
-    server's clock), waits for the proof-verified commit, then reads the consent's proof-verified state.
+    Checks before submission (grant active by row and clock, handles, wraps hash, `issued_at` within 30 s of
+    the server's clock), waits for the proof-verified commit, then asks the policy on proof-verified state.
     Raises NotFound (not this requester's), Invalid, Refused (ended, served before, too old), LedgerDown.
     """
-    raise NotImplementedError
+    body, signed = decode(wire, AccessOpened, ports.now_ms())
+    return opening_serve(opening_check(requester_grant(person_id, body.consent), body, signed))
 
 
-def record_ciphertext(*, token: str, record_id: str) -> Iterator[bytes]:
+def record_ciphertext(*, token: str, record_id: str) -> Iterator[Buffer]:
     """The record's ciphertext, chunk by chunk, for a token of `access_open` or `record_open_own`.
 
     Raises Refused (token wrong or old, grant ended, record not named by it), StorageDown.
     """
-    raise NotImplementedError
+    manifest = token_manifest(token=token, record_id=record_id)
+    with asking_storage():
+        chunks = ports.storage().read_ciphertext(manifest)
+    return _translated(chunks)
 
 
 def record_manifest(*, token: str, record_id: str) -> bytes:
     """The manifest (DAG-CBOR) that the ciphertext is read by; same checks as `record_ciphertext`."""
-    raise NotImplementedError
+    manifest = token_manifest(token=token, record_id=record_id)
+    with asking_storage():
+        return ports.storage().manifest(manifest)
+
+
+def opening_check(grant: Grant, body: AccessOpened, signed: SignedTx) -> Opening:
+    """Everything that can be checked before the ledger is asked. Raises Invalid, Refused."""
+    now = ports.now_ms()
+    if grant.state != Grant.State.ACTIVE or grant.valid_until <= now:
+        raise Refused("The consent is not active.", next="Ask the patient again.")
+    if abs(now - body.issued_at) > SERVE_WITHIN_MS:
+        raise Refused("The opening was not signed now.", next="Set issued_at by server_time and sign again.")
+    if body.author != f"access:{grant.consent_id}" or signed.key_id != "#access":
+        raise Invalid("An opening is authored by its consent's access key.")
+    check_signature(signed, b64u_decode(grant.request.access_key, 32))
+    wraps = _wraps_named(grant, body)
+    if body.wraps != wraps_hash([b64u_decode(wrap.wrap_hash, 32) for wrap in wraps]):
+        raise Invalid("The opening names other wraps than those of its handles.")
+    if ServedAccess.objects.filter(tx_hash=tx_hash_hex(signed)).exists():
+        raise Refused("This opening was served already.", next="Sign a new one.")
+    return Opening(grant, body, signed, wraps)
+
+
+def opening_serve(opening: Opening) -> Release:
+    """Commit, check, and hand over once."""
+    with asking_ledger():
+        committed = ports.ledger().commit(opening.signed.wire, timeout_s=COMMIT_TIMEOUT_S)
+    _check_policy(opening, committed)
+    _serve_once(opening)
+    grant = opening.grant
+    return Release(
+        consent_id=grant.consent_id,
+        tx_hash=committed.tx_hash,
+        height=committed.height,
+        sealed=grant.sealed or {},
+        wraps=[Wrap(record_id=w.record_id, epoch=w.epoch, wrap=w.wrap) for w in opening.wraps],
+        token=token_issue(
+            person_id=grant.request.person_id,
+            consent_id=grant.consent_id,
+            manifests={wrap.record_id: wrap.manifest for wrap in opening.wraps},
+        ),
+        proof=ledger_proof(tx_hash=committed.tx_hash),
+    )
+
+
+def _wraps_named(grant: Grant, body: AccessOpened) -> list[GrantWrap]:
+    """The wraps of the opening's handles, in their order. Raises Invalid for a handle that is not covered."""
+    by_handle = {wrap.handle: wrap for wrap in grant.wraps.select_related("record")}
+    missing = [handle for handle in body.handles if handle not in by_handle]
+    if missing:
+        raise Invalid(f"{len(missing)} of {len(body.handles)} handles are not covered by the consent.")
+    proof = HandleProof(
+        tuple(b64u_decode(handle, 32) for handle in body.handles),
+        tuple(body.indices),
+        tuple(b64u_decode(sibling, 32) for sibling in body.path),
+    )
+    root = Consent.objects.get(consent_id=grant.consent_id).handles_root
+    if not handles_covered(proof, len(by_handle), b64u_decode(root, 32)):
+        raise Invalid("The proof does not show these handles under this consent.")
+    return [by_handle[handle] for handle in body.handles]
+
+
+def _check_policy(opening: Opening, committed: CommittedTx) -> None:
+    """Raises Refused unless the policy allows every record, on state that the ledger proves."""
+    consent, before = _ledger_consent(opening, committed)
+    artefact = opening.artefact
+    grantee = artefact.requester
+    reader = Reader(
+        did=grantee.did,
+        organisation=grantee.organisation,
+        credential=grantee.credential,
+        purpose=artefact.purpose,
+        ledger_credential=_ledger_credential(grantee.credential),
+    )
+    now = ports.now_ms()
+    if now - opening.body.issued_at > SERVE_WITHIN_MS:
+        raise Refused("The ledger took too long; nothing was released.", next="Sign a new opening.")
+    for wrap in opening.wraps:
+        decision = may_read(
+            Question(
+                artefact=artefact,
+                salt=b64u_decode(opening.grant.salt, 32),
+                consent=consent,
+                reader=reader,
+                record=record_facts(wrap.record),
+                now=max(now, committed.time_ms),
+                opens_used=before,
+            )
+        )
+        if not decision.allowed:
+            raise Refused(f"The policy refuses: {decision.reason}.", next="Ask the patient again.")
+
+
+def _ledger_consent(opening: Opening, committed: CommittedTx) -> tuple[LedgerConsent | None, int]:
+    """The consent's proven state, and how many openings came before this one."""
+    key = f"consent/{opening.grant.consent_id}"
+    with asking_ledger():
+        found = ports.ledger().query(key)
+        if (
+            found.value is None
+        ):  # a validator that has not caught up: ask for the block that holds the opening
+            found = ports.ledger().query(key, min_height=committed.height)
+    if found.value is None:
+        return None, 0
+    consent = LedgerConsent(**{name: found.value[name] for name in _CONSENT_FIELDS})
+    return consent, consent.opens - (found.height >= committed.height)
+
+
+def _ledger_credential(credential: str) -> LedgerCredential | None:
+    if not credential:
+        return None
+    with asking_ledger():
+        value = ports.ledger().query(f"credential/{credential}").value
+    if value is None:
+        return None
+    return LedgerCredential(value["organisation"], value["valid_until"], value["revoked"])
+
+
+def _serve_once(opening: Opening) -> None:
+    """Mark the opening served, and see once more that the grant still lives, in one transaction."""
+    try:
+        with transaction.atomic():
+            grant = Grant.objects.select_for_update().get(pk=opening.grant.pk)
+            # `exhausted` may be this very opening's doing; ended in any other way, nothing leaves.
+            if grant.state not in (Grant.State.ACTIVE, Grant.State.EXHAUSTED):
+                raise Refused("The consent ended while the ledger was asked.", next="Ask the patient again.")
+            ServedAccess.objects.create(
+                tx_hash=tx_hash_hex(opening.signed), grant=grant, served_at=ports.now_ms()
+            )
+    except IntegrityError as error:
+        raise Refused("This opening was served already.", next="Sign a new one.") from error
+
+
+def _translated(chunks: Iterator[Buffer]) -> Iterator[Buffer]:
+    with asking_storage():
+        yield from chunks
