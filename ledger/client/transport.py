@@ -16,6 +16,9 @@ AVOID_S = 2.0
 """How long a validator that failed is tried last."""
 REJECTED, TIMED_OUT, NOT_THERE = -32001, -32002, -32603
 
+_ABSENT = ("not found", "current blockchain height", "no block")
+"""How validators say that what was asked for is not there."""
+
 Checked = TypeVar("Checked")
 
 
@@ -74,8 +77,8 @@ class Transport:
             raise Unanswered(f"{address}: {type(error).__name__}") from error
         if not isinstance(answer, dict):
             raise Unanswered(f"{address}: not a JSON-RPC answer")
-        if (error := answer.get("error")) is not None:
-            raise _error(address, error)
+        if (refused := answer.get("error")) is not None:
+            raise _error(address, refused)
         return answer.get("result")
 
     def _in_turn(self) -> Iterator[str]:
@@ -103,8 +106,8 @@ def _error(address: str, error: Any) -> Exception:
     code = error.get("code") if isinstance(error, dict) else None
     data = str(error.get("data", "")) if isinstance(error, dict) else ""
     if code == REJECTED:
-        number, permanent, reason = (data.split("|", 2) + ["", "", ""])[:3]
+        number, permanent, reason = [*data.split("|", 2), "", ""][:3]
         return TxRejected(int(number) if number.isdigit() else 0, reason, permanent == "1")
-    if (code == NOT_THERE and "not found" in data) or "current blockchain height" in data or "no block" in data:
+    if code == NOT_THERE and any(words in data for words in _ABSENT):
         return NotFound(data)
     return Unanswered(f"{address}: error {code}: {data[:200]}")

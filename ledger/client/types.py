@@ -107,7 +107,7 @@ class BlockTx:
 
 @dataclass(frozen=True, slots=True)
 class BlockDetail:
-    """One verified block: summary, transactions, and the addresses of the validators who signed its commit."""
+    """One verified block: summary, transactions, and the addresses of those who signed its commit."""
 
     summary: BlockSummary
     transactions: tuple[BlockTx, ...]

@@ -13,6 +13,7 @@ Rules
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ledger.client.errors import ProofInvalid
@@ -134,7 +135,7 @@ class Trust:
 def _check_links(headers: list[Header], first: int) -> None:
     if headers[0].height != first:
         raise _lie(f"a range from block {first}", f"one from {headers[0].height}")
-    for before, after in zip(headers, headers[1:], strict=False):
+    for before, after in pairwise(headers):
         if after.height != before.height + 1 or after.last_block_id.hash != before.hash:
             raise _lie(f"block {before.height} before block {before.height + 1}", "a broken chain")
 

@@ -103,7 +103,7 @@ def make_block(state: ChainState, txs: tuple[bytes, ...], last_commit: Commit, p
 
 
 def validate_block(state: ChainState, block: Block) -> None:
-    """Raises BlockInvalid unless `block` may follow `state` (its transactions are the application's matter)."""
+    """Raises BlockInvalid unless `block` may follow `state` (the application judges its transactions)."""
     if state.validators.index_of(block.header.proposer_address) is None:
         raise BlockInvalid("proposer_address", "a validator's", block.header.proposer_address.hex())
     _check_last_commit(state, block.last_commit)
@@ -135,7 +135,7 @@ def _check_last_commit(state: ChainState, commit: Commit) -> None:
 def verify_commit(
     chain_id: str, validators: ValidatorSet, block_id: BlockID, height: int, commit: Commit
 ) -> None:
-    """Raises BlockInvalid unless `commit` is for this block, every signature in it is right, and those for the
+    """Raises BlockInvalid unless `commit` is for this block, all its signatures are right, and those for the
     block carry more than two thirds of the power."""
     verdict = light.verify_commit(commit, validators, chain_id, height, block_id)
     if not verdict.ok:

@@ -3,8 +3,8 @@
 Rules
 - Every input is in the write-ahead log before the core sees it; our own is synced before it leaves.
 - The host never decides: it verifies signatures, judges blocks, keeps time and does what the effects say.
-- A crash at any point is undone by replaying the log of the height in progress; what the core had asked for and
-  the log does not answer is done then.
+- A crash at any point is undone by replaying the log of the height in progress; what the core had asked for
+  and the log does not answer is done then.
 - Silence: without transactions a height waits, but for the one block that carries a changed app hash.
 """
 
