@@ -13,6 +13,7 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from interop.fhir.json_text import Json
 from interop.fhir.outcome import Issue
+from interop.fhir.types import ACCEPTED
 
 _CODES = {
     "missing": "required",
@@ -28,14 +29,10 @@ def structure_issues(resource: dict[str, Json], place: str) -> list[Issue]:
     name = resource.get("resourceType")
     if not isinstance(name, str) or not name:
         return [Issue("required", "expected resourceType, the name of a FHIR R4 resource", place)]
+    if name not in ACCEPTED and name != "Bundle":
+        return [Issue("not-supported", "not a FHIR R4 type of a patient's record", f"{place}.resourceType")]
     try:
-        model_class = get_fhir_model_class(name)
-    except (KeyError, ValueError):
-        return [Issue("not-supported", "not a FHIR R4 resource type", f"{place}.resourceType")]
-    if not hasattr(model_class, "get_resource_type") or "meta" not in model_class.model_fields:
-        return [Issue("not-supported", "a data type, not a resource", f"{place}.resourceType")]
-    try:
-        parsed = model_class.model_validate(resource)
+        parsed = get_fhir_model_class(name).model_validate(resource)
     except pydantic.ValidationError as error:
         return [_issue(detail, place) for detail in error.errors(include_url=False, include_input=False)]
     except (KeyError, ValueError):  # raised by fhir.resources for a contained resource of no known type

@@ -5,14 +5,14 @@ all. The same bytes from the same source make nothing new.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from accounts import api as accounts
 from interop.dicom.parse import DicomObject, parse_dicom
 from interop.fhir.outcome import Issue, Refused, refuse
-from interop.fhir.parse import Submission, parse
+from interop.fhir.parse import BUNDLE_TYPES, Submission, parse
 from interop.fhir.patients import FHIR_ID_SYSTEM, Belonging, by_patient
 from interop.fhir.split import Piece, split
 from interop.services.matching import patient_match
@@ -52,15 +52,23 @@ class _Plan:
 
 
 def ingest_fhir(
-    *, organisation_id: uuid.UUID, data: bytes, patient_code: str | None = None, dry_run: bool = False
+    *,
+    organisation_id: uuid.UUID,
+    data: bytes,
+    patient_code: str | None = None,
+    kinds: Collection[str] = (*BUNDLE_TYPES, "single"),
+    resource_type: str | None = None,
+    dry_run: bool = False,
 ) -> IngestResult:
     """Take a FHIR R4 JSON resource or Bundle from an organisation.
 
+    `kinds` are the kinds of submission that fit the occasion; `resource_type` the one type that does.
     `dry_run` checks everything, patient matching included, and stores nothing. Raises Refused (the sender's
     fault, with every place), and wallet's StorageDown or KeyUnavailable. Not inside a database transaction.
     """
     submission = parse(data, source=_did(organisation_id))
-    plans = [_plan(organisation_id, submission, b, patient_code) for b in by_patient(submission)]
+    _check_fits(submission, kinds, resource_type)
+    plans, unmatched = _plans(organisation_id, submission, patient_code)
     taken: list[Taken] = []
     records: list[wallet.IngestedRecord] = []
     for plan in plans:
@@ -71,18 +79,27 @@ def ingest_fhir(
             _remember_fhir_id(organisation_id, plan)
     count = sum(len(plan.pieces) for plan in plans)
     states = tuple(sorted({record.state for record in records}))
-    return IngestResult(submission.kind, submission.order, tuple(taken), submission.refused, count, states)
+    refused = (*submission.refused, *unmatched)
+    return IngestResult(submission.kind, submission.order, tuple(taken), refused, count, states)
 
 
 def ingest_dicom(
-    *, organisation_id: uuid.UUID, file: BinaryIO, patient_code: str | None = None, dry_run: bool = False
+    *,
+    organisation_id: uuid.UUID,
+    file: BinaryIO,
+    patient_code: str | None = None,
+    study_uid: str = "",
+    dry_run: bool = False,
 ) -> tuple[DicomObject, wallet.IngestedRecord | None]:
     """Take one DICOM file (PS3.10), which is kept byte for byte. The record is None in a dry run.
 
+    With `study_uid`, an instance of another study is refused.
     Raises Refused, StorageDown, KeyUnavailable. Memory stays bounded whatever the size.
     """
     _did(organisation_id)
     found = parse_dicom(file)
+    if study_uid and found.study_uid != study_uid:
+        raise refuse("conflict", "belongs to another study", "(0020,000D) StudyInstanceUID", status=409)
     person_id = patient_match(
         organisation_id=organisation_id,
         identifiers=found.patient_identifiers,
@@ -108,6 +125,29 @@ def _did(organisation_id: uuid.UUID) -> str:
     if organisation is None or not organisation.did:
         raise refuse("forbidden", "this organisation is not registered on the ledger yet", status=403)
     return organisation.did
+
+
+def _check_fits(submission: Submission, kinds: Collection[str], resource_type: str | None) -> None:
+    if submission.kind not in kinds:
+        at = "" if submission.kind == "single" else "Bundle.type"
+        raise refuse("not-supported", f"expected here: {', '.join(kinds)}", at)
+    if resource_type and any(e.resource["resourceType"] != resource_type for e in submission.entries):
+        raise refuse("invalid", f"expected {resource_type}", "resourceType")
+
+
+def _plans(
+    organisation_id: uuid.UUID, submission: Submission, patient_code: str | None
+) -> tuple[list[_Plan], list[tuple[str, tuple[Issue, ...]]]]:
+    """What to store for each patient; in a batch, a patient who matches nobody stops only their entries."""
+    plans, unmatched = [], []
+    for belonging in by_patient(submission):
+        try:
+            plans.append(_plan(organisation_id, submission, belonging, patient_code))
+        except Refused as error:
+            if submission.kind != "batch":
+                raise
+            unmatched += [(entry.place, error.issues) for entry in belonging.entries]
+    return plans, unmatched
 
 
 def _plan(

@@ -37,7 +37,7 @@ class ApiClientCredentials:
 def api_client_create(
     *, organisation_id: uuid.UUID, name: str, public_key: bytes | None = None
 ) -> ApiClientCredentials:
-    """Register a program of a hospital or insurer, with a secret or with its Ed25519 public key (32 bytes)."""
+    """Register a program of a hospital or insurer: with a secret, or by its Ed25519 public key (32 bytes)."""
     organisation = accounts.organisation_by_id(organisation_id)
     if organisation is None or organisation.kind not in BY_KIND:
         raise ValueError("only a hospital or an insurer has API clients")
