@@ -50,7 +50,7 @@ class FilesField(forms.FileField):
 
 
 class UploadForm(forms.Form):
-    files = FilesField(label=_("Files (FHIR JSON, NDJSON or DICOM); you can drop them here"))
+    upload = FilesField(label=_("Files (FHIR JSON, NDJSON or DICOM); you can drop them here"))
     patient_code = forms.RegexField(
         r"^\s*[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}\s*$",
         label=_("Patient code, when the files do not tell"),
@@ -72,7 +72,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _page(request, hospital, form, [], status=400)
     code = form.cleaned_data["patient_code"].strip() or None
-    sent = [_send(hospital.id, file, code) for file in form.cleaned_data["files"]]
+    sent = [_send(hospital.id, file, code) for file in form.cleaned_data["upload"]]
     status = 400 if any(found.issues for found in sent) else 200
     return _page(request, hospital, UploadForm(), sent, status=status)
 

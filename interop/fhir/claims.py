@@ -61,7 +61,7 @@ def part_name(resource: Resource) -> str | None:
 
 def joined(parts: Mapping[str, Resource]) -> Resource:
     """The resource that these parts (the latest of each name) make up, SUBSETTED when some are missing."""
-    names = (_coding(parts.get(ADMINISTRATIVE) or next(reversed(parts.values())), PARTS) or "").split(" ")
+    names = (_coding(parts.get(ADMINISTRATIVE) or list(parts.values())[-1], PARTS) or "").split(" ")
     present = [parts[name] for name in names if name in parts]
     contained: dict[str, Resource] = {}
     result: Resource = {}

@@ -70,7 +70,7 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
     """The request's FHIR JSON. Raises Refused: 415 for another media type, 413 beyond `limit` bytes."""
     if request.content_type not in _TAKEN:
         raise refuse("not-supported", f"expected Content-Type: {MEDIA_TYPE}", status=415)
-    if request.content_params.get("charset", "utf-8").lower().replace("utf8", "utf-8") != "utf-8":
+    if (request.content_params or {}).get("charset", "utf-8").lower().replace("utf8", "utf-8") != "utf-8":
         raise refuse("not-supported", "expected charset=utf-8", status=415)
     data = request.read(limit + 1)
     if len(data) > limit:

@@ -50,7 +50,7 @@ def query_from(resource_type: str, parameters: Iterable[tuple[str, str]]) -> Que
     for name, _ in pairs:
         if name not in known:
             raise refuse("not-supported", f"unknown search parameter; known: {', '.join(sorted(known))}")
-    values = {name: value for name, value in pairs}
+    values = dict(pairs)
     if not values.get("patient"):
         raise refuse("required", "expected patient=<patient code> or patient=<system>|<member number>")
     return Query(

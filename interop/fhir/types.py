@@ -8,14 +8,14 @@ resources (StructureDefinition, ValueSet, …) are nobody's record.
 _COMPARTMENT = (
     "Account AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic BodyStructure "
     "CarePlan CareTeam ChargeItem Claim ClaimResponse ClinicalImpression Communication CommunicationRequest "
-    "Composition Condition Consent Coverage CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue "
-    "DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference Encounter "
+    "Composition Condition Consent Coverage CoverageEligibilityRequest CoverageEligibilityResponse "
+    "DetectedIssue DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference Encounter "
     "EnrollmentRequest EpisodeOfCare ExplanationOfBenefit FamilyMemberHistory Flag Goal Group ImagingStudy "
     "Immunization ImmunizationEvaluation ImmunizationRecommendation Invoice List MeasureReport Media "
     "MedicationAdministration MedicationDispense MedicationRequest MedicationStatement MolecularSequence "
     "NutritionOrder Observation Patient Person Procedure Provenance QuestionnaireResponse RelatedPerson "
-    "RequestGroup ResearchSubject RiskAssessment Schedule ServiceRequest Specimen SupplyDelivery SupplyRequest "
-    "VisionPrescription"
+    "RequestGroup ResearchSubject RiskAssessment Schedule ServiceRequest Specimen SupplyDelivery "
+    "SupplyRequest VisionPrescription"
 )
 _REFERRED_TO = (
     "Binary Device EnrollmentResponse Endpoint GuidanceResponse HealthcareService Location Medication "

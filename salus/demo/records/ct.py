@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from salus.demo.records.subject import DemoSource, Subject, mrn
 
@@ -58,7 +58,7 @@ def _ellipse(x: float, y: float, width: float, height: float) -> Pixels:
     return ((columns - x) / width) ** 2 + ((rows - y) / height) ** 2 <= 1
 
 
-def _uid(*parts: object) -> str:
+def _uid(*parts: object) -> UID:
     return generate_uid(prefix="2.25.", entropy_srcs=["/".join(map(str, parts))])
 
 

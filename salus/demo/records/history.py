@@ -208,7 +208,7 @@ def _observation(chart: Chart, visit: Visit, name: str, category: str, code: Jso
 
 
 def _measured(course: Course, value: float) -> Json:
-    measured = {"valueQuantity": quantity(course.of, value)}
+    measured: Json = {"valueQuantity": quantity(course.of, value)}
     for name, found in (
         ("interpretation", interpretation(course.of, value)),
         ("referenceRange", reference_range(course.of)),
