@@ -31,6 +31,6 @@ Label = Annotated[str, Meta(min_length=1, max_length=128)]
 """A name, role or region of an organisation or a clinician: never a person's."""
 Cid = Annotated[str, Meta(pattern=r"^b[a-z2-7]{8,127}\Z")]
 """A content id: CIDv1 in multibase base32."""
-Codec = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/._:-]{1,64}\Z")]
+Codec = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/._:;=-]{1,64}\Z")]
 Custody = Literal["self", "custodial"]
 OrganisationKind = Literal["hospital", "insurer", "regulator", "research"]
