@@ -69,7 +69,8 @@ def page_settings(person: Person) -> dict[str, Any]:
         "name": person.name,
         "role": person.title or "clinician",
         "organisation": organisation.did if organisation else "",
-        "trust": ledger_trust(),
+        "ledger": (trust := ledger_trust()) and trust["chain_id"],
+        "trust": trust,
         "words": dictionary(),
     }
 

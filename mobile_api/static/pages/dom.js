@@ -29,13 +29,23 @@ export function note(tone, title, text = "") {
     el("p", {}, el("strong", {}, title), text ? ` ${text}` : ""));
 }
 
+/** Words for what a device's own key store or checks can refuse. */
+const DEVICE = () => ({
+  missing: [gettext("The keys for this are not on this device."), gettext("Use the device that holds them.")],
+  unavailable: [gettext("This browser keeps no keys."), gettext("Leave the private window, or allow this site to store data.")],
+  full: [gettext("This device has no room for keys."), gettext("Free some space and try again.")],
+  cannot_open: [gettext("A record's key does not open on this device."), gettext("Use the device that holds the keys.")],
+});
+
 /** Shows an error where the person is looking. @param {HTMLElement} place @param {Error} error */
 export function showError(place, error) {
-  const known = typeof error.code === "string" || typeof error.next === "string";
-  place.replaceChildren(note("bad", known ? error.message : gettext("Something went wrong on this device."),
-    error.next || (known ? "" : gettext("Reload the page and try again."))));
+  const own = DEVICE()[error.code];
+  const told = typeof error.next === "string";
+  const [title, next] = own ?? (told ? [error.message, error.next]
+    : [gettext("Something went wrong on this device."), gettext("Reload the page and try again.")]);
+  place.replaceChildren(note("bad", title, next));
   place.scrollIntoView({ block: "nearest" });
-  if (!known) console.error(error);
+  if (!told) console.error(error);
 }
 
 /** Keeps a button from being pressed twice while its work runs. */

@@ -5,7 +5,7 @@ import { postJson } from "../http.js";
 import { gettext } from "../i18n.js";
 import { Chart } from "../record/chart.js";
 import { readRecord } from "../record/read.js";
-import { b64uDecode } from "../../wallet/_ledger.js";
+import { b64uDecode } from "../../ledger/canonical.js";
 import { openOwnKey } from "./keys.js";
 
 const chart = new Chart(byId("chart"), "");

@@ -23,6 +23,11 @@ export class Chart {
     this.#code = code;
   }
 
+  /** @param {string} code shown beside the name */
+  setCode(code) {
+    this.#code = code;
+  }
+
   /** Takes one record's plaintext and draws soon. A record that cannot be read is said, never skipped in silence. */
   add(bytes) {
     try {

@@ -95,8 +95,15 @@ export function observed(item) {
   if (item.valueDateTime) return fhirDate(item.valueDateTime);
   if (item.valueRange) return `${quantity(item.valueRange.low)} – ${quantity(item.valueRange.high)}`;
   if (item.valueRatio) return `${quantity(item.valueRatio.numerator)} / ${quantity(item.valueRatio.denominator)}`;
-  if (list(item.component).length) return item.component.map(observed).filter(Boolean).join(" / ");
+  if (list(item.component).length) return observedTogether(item.component);
   return concept(item.dataAbsentReason);
+}
+
+/** Components side by side, the unit once where all share it: `132 / 84 mmHg`. */
+function observedTogether(components) {
+  const units = new Set(components.map((part) => part?.valueQuantity?.unit));
+  if (units.size !== 1 || units.has(undefined)) return components.map(observed).filter(Boolean).join(" / ");
+  return `${components.map((part) => number(part.valueQuantity.value)).join(" / ")} ${[...units][0]}`;
 }
 
 /** A reference range as people write it; "" for none. */
@@ -116,6 +123,7 @@ const CRITICAL = ["HH", "LL", "AA"];
 
 /** "high", "low", "critical", "abnormal" or "": the laboratory's word, else what the range says in the same unit. */
 export function flag(item) {
+  if (list(item.component).length) return item.component.map(flag).find(Boolean) ?? "";
   const codes = list(item.interpretation).flatMap((one) => list(one?.coding)).map((coding) => coding?.code);
   if (codes.some((code) => CRITICAL.includes(code))) return "critical";
   if (codes.some((code) => HIGH.includes(code))) return "high";
@@ -133,7 +141,8 @@ export function flag(item) {
 /** Doses as the prescriber wrote them, else put together from the parts. */
 export function dosage(resource) {
   return list(resource.dosageInstruction ?? resource.dosage).map((dose) => {
-    if (text(dose?.text)) return text(dose.text);
+    const said = inLanguage([dose?.text, ...list(dose?._text?.extension).flatMap(translated)]);
+    if (said) return said;
     const amount = quantity(list(dose?.doseAndRate)[0]?.doseQuantity ?? dose?.doseQuantity);
     const repeat = dose?.timing?.repeat;
     const often = concept(dose?.timing?.code) || (repeat?.frequency && repeat?.period
@@ -146,6 +155,10 @@ export function dosage(resource) {
 /** What a prescription is of. */
 export const medicine = (resource) => concept(resource.medicationCodeableConcept)
   || text(resource.medicationReference?.display);
+
+/** An organisation's or place's name, translated where it is. */
+export const named = (resource) => inLanguage([typeof resource.name === "string" ? resource.name : "",
+  ...list(resource._name?.extension).flatMap(translated)]);
 
 /** Money as amount and currency. */
 export const money = (value) => (typeof value?.value === "number"

@@ -54,17 +54,24 @@ const reports = (found) => el("div.stack", {}, found.toSorted(newestFirst).map((
   item.conclusion ? el("p", {}, item.conclusion) : fhir.concept(item.conclusionCode) ? el("p", {}, fhir.concept(item.conclusionCode)) : null)));
 
 const happenings = (found) => el("ul.items", {}, found.toSorted(newestFirst).map((item) => entry(
-  fhir.concept(item.vaccineCode ?? item.code ?? item.type ?? item.category) || item.description || item.title,
+  fhir.concept(item.vaccineCode ?? item.code ?? item.type ?? item.category) || fhir.named(item) || item.description || item.title,
   joined(fhirDate(fhir.happened(item)), fhir.status(item.status)))));
+
+function billRows(item) {
+  const totals = Array.isArray(item.total)
+    ? item.total.map((sum) => [fhir.concept(sum.category), fhir.money(sum.amount)])
+    : item.total ? [[gettext("Total"), fhir.money(item.total)]] : [];
+  return [
+    ...(item.item ?? []).map((line) => [fhir.concept(line.productOrService), fhir.money(line.net ?? line.unitPrice)]),
+    ...totals,
+    ...(item.payment ? [[gettext("Paid"), fhir.money(item.payment.amount)]] : []),
+  ];
+}
 
 const bills = (found) => el("div.stack", {}, found.toSorted(newestFirst).map((item) => el("div", {},
   el("strong", {}, fhir.concept(item.type) || item.resourceType), el("br"),
   el("small", {}, joined(fhirDate(fhir.happened(item)), fhir.status(item.status), item.provider?.display)),
-  table([gettext("What"), gettext("Amount")], [
-    ...(item.item ?? []).map((line) => [fhir.concept(line.productOrService), fhir.money(line.net ?? line.unitPrice)]),
-    ...(item.total ?? [].concat(item.total ?? [])).map?.((sum) => [fhir.concept(sum.category), fhir.money(sum.amount)]) ?? [],
-    ...(item.payment ? [[gettext("Paid"), fhir.money(item.payment.amount)]] : []),
-  ]))));
+  table([gettext("What"), gettext("Amount")], billRows(item)))));
 
 /** A table that scrolls inside itself. */
 export function table(head, rows) {

@@ -1,0 +1,152 @@
+/** One request: who, why, what, how long; narrowed if the patient wants; approved or refused with one tap. */
+import { config } from "../config.js";
+import { busy, byId, note, showError } from "../dom.js";
+import { getJson, postJson } from "../http.js";
+import { gettext } from "../i18n.js";
+import { follow } from "../live.js";
+import { registerWorker } from "../shell.js";
+import { draft, prepare, signed } from "./approval.js";
+import { checkRequester } from "./check.js";
+import { chosen, lines } from "./choice.js";
+import { keySet, openEnvelopes } from "./keys.js";
+import { showOutcome } from "./outcome.js";
+import { draw } from "./request_view.js";
+import { didOf } from "../../ledger/did.js";
+
+const STALE_MS = 120_000;
+const place = byId("request");
+const result = byId("result");
+
+/** What the page knows; `prepared` is null while it does not match the screen. */
+const state = { detail: null, choice: null, view: null, picked: null, artefact: null, prepared: null, shownAt: 0, skew: 0, keys: null, verified: null, run: 0 };
+const now = () => Date.now() + state.skew;
+
+async function load() {
+  const detail = await getJson(`/api/patient/requests/${config.request}`);
+  const profile = await getJson("/api/patient/profile");
+  Object.assign(state, { detail: { ...detail, ledger: profile.ledger }, skew: detail.server_time - Date.now() });
+  if (detail.request.state !== "requested") return showOutcome(place, detail.request);
+  state.verified = await checkRequester(state.detail, profile.code, now()).then((ok) => ({ ok }), (bad) => ({ bad }));
+  const records = detail.records.map(({ record }) => record);
+  const { document } = detail.request;
+  state.choice = { lines: lines(document, records), from: document.dates.from, to: document.dates.to, duration_s: document.duration_s };
+  state.view = draw(place, state, { change: () => reshape(), approve, refuse });
+  if (state.verified.bad) return undefined;
+  if (config.custody === "self") state.keys = openEnvelopes(detail.records);
+  return reshape();
+}
+
+/** The DID under which this patient answers that organisation; made now when there is none yet. */
+async function subject() {
+  const { did, state: registered, organisation } = state.detail.subject;
+  state.register = registered === "none" || registered === "rejected";
+  return state.register ? didOf(await keySet(organisation.organisation_id)) : did;
+}
+
+const names = () => {
+  const { organisation, document } = state.detail.request;
+  const name = config.locale === "zh-Hans" && organisation.name_zh ? organisation.name_zh : state.verified.ok.organisation.name;
+  return { [document.requester.organisation]: name };
+};
+
+function narrowing() {
+  const { scope, records, confidentiality } = state.picked;
+  return { types: scope.types, records: records.map((r) => r.record_id), date_from: scope.dates.from, date_to: scope.dates.to,
+    duration_s: scope.duration_s, confidentiality };
+}
+
+/** Draws the text for the present choice and prepares the approval of exactly that text. */
+async function reshape() {
+  const run = (state.run += 1);
+  state.prepared = null;
+  state.view.ready(false);
+  try {
+    state.picked = chosen(state.detail.request.document, state.detail.records.map(({ record }) => record), state.choice);
+    if (!state.picked.records.length) return state.view.text(null);
+    const shown = config.custody === "custodial"
+      ? await postJson(`/api/patient/requests/${config.request}/preview`, { narrowing: narrowing(), locale: config.locale })
+      : await draft(state.detail, state.picked, await subject(), names(), now());
+    if (run !== state.run) return undefined;
+    state.shownAt = Date.now();
+    state.view.text(shown.text);
+    const prepared = config.custody === "custodial" ? {} : await prepare(state.detail, state.picked, shown.artefact, await state.keys);
+    if (run !== state.run) return undefined;
+    state.prepared = prepared;
+    return state.view.ready(true);
+  } catch (error) {
+    if (run !== state.run) return undefined;
+    if (error.code === "nothing_left") return state.view.text(null);
+    return showError(result, error);
+  }
+}
+
+async function approve(button, pin) {
+  performance.mark("approve-tap");
+  result.replaceChildren();
+  try {
+    await busy(button, async () => {
+      const to = `/api/patient/requests/${config.request}`;
+      const consent = config.custody === "custodial"
+        ? await postJson(`${to}/approve-custodial`, { pin, narrowing: narrowing(), locale: config.locale })
+        : await sendSigned(to);
+      performance.mark("approve-sent");
+      await answered(consent);
+    });
+  } catch (error) {
+    showError(result, error);
+    await afterRefusal(error);
+  }
+}
+
+async function sendSigned(to) {
+  const organisation = state.detail.subject.organisation.organisation_id;
+  const approval = await signed(organisation, state.prepared, { register: state.register, now: now() });
+  performance.mark("approve-signed");
+  return postJson(`${to}/approve`, approval);
+}
+
+/** A text that has grown too old, or a request that is closed: show the present state. */
+async function afterRefusal(error) {
+  if (error.code === "invalid") await reshape();
+  if (error.code === "refused") await load();
+}
+
+async function answered(consent) {
+  forgetKeys();
+  await showOutcome(place, { ...state.detail.request, state: "granted", consent_id: consent.consent_id }, consent);
+  result.replaceChildren();
+}
+
+async function refuse(button) {
+  try {
+    const request = await busy(button, () => postJson(`/api/patient/requests/${config.request}/refuse`, {}));
+    forgetKeys();
+    await showOutcome(place, request);
+  } catch (error) {
+    showError(result, error);
+  }
+}
+
+function forgetKeys() {
+  state.keys?.then((keys) => keys.forEach((key) => key.fill(0))).catch(() => {});
+  Object.assign(state, { keys: null, prepared: null, run: state.run + 1 });
+}
+
+async function onEntries(entries) {
+  const mine = entries.filter((entry) => entry.payload.request_id === config.request);
+  if (!mine.length) return;
+  const fresh = await getJson(`/api/patient/requests/${config.request}`);
+  if (fresh.request.state !== "requested") {
+    forgetKeys();
+    await showOutcome(place, fresh.request);
+  }
+}
+
+setInterval(() => {
+  if (state.prepared && Date.now() - state.shownAt > STALE_MS) reshape();
+}, 10_000);
+addEventListener("pagehide", forgetKeys);
+registerWorker();
+load().catch((error) => { place.replaceChildren(note("bad", gettext("The request cannot be shown."))); showError(result, error); })
+  .finally(() => place.removeAttribute("aria-busy"));
+follow(onEntries);
