@@ -20,30 +20,27 @@ from ledger.types.signing import verify_ed25519
 from ledger.types.tx import SignedTx, decode_tx, tx_hash
 from ledger.types.tx_errors import Code, Rejected
 
-REMEMBERED_TXS = 50_000
+REMEMBERED_SIGNATURES = 50_000
+REMEMBERED_BYTES = 64 * 1024 * 1024
 
 
 class TxMemory:
     """What is known of transactions seen lately: their decoded form, and under which key the signature holds.
 
-    Only good news is remembered, keyed by hash of the very bytes, so memory never changes a verdict.
+    Only transactions with a good signature are remembered, by the hash of their very bytes, so memory never
+    changes a verdict and a stranger's bytes never fill it.
     """
 
-    def __init__(self, limit: int = REMEMBERED_TXS) -> None:
-        self._limit = limit
+    def __init__(self, signatures: int = REMEMBERED_SIGNATURES, wire_bytes: int = REMEMBERED_BYTES) -> None:
+        self._most_signatures = signatures
+        self._most_bytes = wire_bytes
+        self._bytes = 0
         self._decoded: OrderedDict[bytes, SignedTx] = OrderedDict()
         self._verified: OrderedDict[tuple[bytes, bytes], None] = OrderedDict()
 
     def decode(self, wire: bytes) -> SignedTx:
         """The decoded transaction. Raises Rejected as decode_tx does."""
-        known = self._decoded.get(tx_hash(wire))
-        if known is not None:
-            return known
-        signed = decode_tx(wire)
-        self._decoded[signed.hash] = signed
-        if len(self._decoded) > self._limit:
-            self._decoded.popitem(last=False)
-        return signed
+        return self._decoded.get(tx_hash(wire)) or decode_tx(wire)
 
     def check_signature(self, signed: SignedTx, public_key: bytes) -> None:
         """Raises Rejected(SIGNATURE_INVALID) unless ZIP-215 accepts the signature under this key."""
@@ -52,8 +49,16 @@ class TxMemory:
         if not verify_ed25519(public_key, signed.signed_bytes, signed.signature):
             raise Rejected(Code.SIGNATURE_INVALID, f"the signature is not key {signed.key_id}'s on this body")
         self._verified[signed.hash, public_key] = None
-        if len(self._verified) > self._limit:
+        if len(self._verified) > self._most_signatures:
             self._verified.popitem(last=False)
+        self._remember(signed)
+
+    def _remember(self, signed: SignedTx) -> None:
+        if signed.hash not in self._decoded:
+            self._decoded[signed.hash] = signed
+            self._bytes += len(signed.wire)
+        while self._bytes > self._most_bytes:
+            self._bytes -= len(self._decoded.popitem(last=False)[1].wire)
 
 
 class Execution:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.machine.application import Application, OutOfOrder, UnknownVersion
+from ledger.machine.execution import TxMemory
 from ledger.machine.genesis import GenesisError
 from ledger.machine.proofs import verify_absence, verify_presence
 from ledger.machine.snapshot import SnapshotError
@@ -29,6 +30,7 @@ from tests.ledger.machine.cast import (
     consortium,
     grant,
     register,
+    resign,
     revoke,
 )
 
@@ -247,3 +249,15 @@ def test_a_person_and_an_organisation_never_share_a_did() -> None:
     chain = Chain(register(RIVERSIDE))
     assert chain.one(admit(RIVERSIDE, "hospital")) == "DID_TAKEN"
     assert chain.one(anchor()) == "NOT_ORGANISATION"
+
+
+def test_memory_of_transactions_stays_bounded_and_changes_no_verdict() -> None:
+    memory = TxMemory(signatures=3, wire_bytes=2_000)
+    chain = consortium(grant())
+    chain.app._memory = memory
+    wires = [access() for _ in range(20)]
+    for wire in [*wires, *wires]:
+        assert chain.app.check_tx(wire, NOON).ok
+        assert not chain.app.check_tx(resign(wire, MALLORY.seed), NOON).ok
+    assert len(memory._verified) <= 3
+    assert sum(len(signed.wire) for signed in memory._decoded.values()) <= 2_000
