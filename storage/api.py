@@ -5,7 +5,7 @@ Writing calls must not run inside a database transaction: what has left for a pr
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from django.conf import settings
 from django.utils import timezone
 
-from storage.core.cipher import Buffer, ChunkCipher, is_committed
+from storage.core.cipher import ChunkCipher, is_committed
 from storage.core.errors import (
     CallerError,
     ChunkInvalid,
@@ -105,13 +105,13 @@ class Storage:
             raise UnknownManifest(cid)
         return bytes(body)
 
-    def read_ciphertext(self, cid: str, *, first: int = 0, count: int | None = None) -> Iterator[Buffer]:
+    def read_ciphertext(self, cid: str, *, first: int = 0, count: int | None = None) -> Iterator[bytes]:
         """Ciphertext chunks (each up to 1 MiB + 16 bytes), each shard's hash checked before its bytes leave.
 
         `first`, `count`: a range of chunks. Raises UnknownManifest at once; NotEnoughShards or
         InconsistentStripe while iterating, and then never a wrong byte.
         """
-        return self._reader(cid).chunks(first, count)
+        return map(bytes, self._reader(cid).chunks(first, count))
 
     def read(self, cid: str, data_key: bytes, *, first: int = 0, count: int | None = None) -> Iterator[bytes]:
         """Plaintext chunks (each up to 1 MiB). Raises WrongKey at once; otherwise as `read_ciphertext`."""
@@ -168,8 +168,7 @@ def _storage(urls: tuple[str, ...], policy: Policy) -> Storage:
     return Storage([RetryProvider(provider_from_url(url)) for url in urls], policy)
 
 
-async def stream_in_thread(iterator: Iterator[Buffer]) -> AsyncIterator[bytes]:
+async def stream_in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """A storage stream for an async response: each chunk is awaited on a thread, so it stays a stream."""
-    step: Callable[[], Buffer | None] = lambda: next(iterator, None)  # noqa: E731
-    while (chunk := await asyncio.to_thread(step)) is not None:
-        yield bytes(chunk)
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk

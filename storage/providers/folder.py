@@ -42,7 +42,7 @@ class FolderProvider(Provider):
         path = self._path("open", name)
         with self._translated("open", name):
             self._require_root()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             return _FolderWriter(self, path, name)
 
     def read(self, name: str, offset: int, length: int) -> bytes:
@@ -169,8 +169,16 @@ class _FolderWriter(ObjectWriter):
             self._part.unlink(missing_ok=True)
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that their names survive a power cut too."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut."""
+    """Make what was renamed or made in this folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -21,6 +21,7 @@ from storage.api import (
     WrongKey,
     content_id,
     parse_manifest,
+    stream_in_thread,
 )
 from storage.models import Manifest as ManifestRow
 from storage.models import Placement
@@ -169,6 +170,14 @@ def test_a_sick_provider_is_asked_last_from_then_on(bench: Bench) -> None:
     for _ in range(3):
         bench.get(stored, key)
     assert 3 <= sick.reads <= 6, "twelve stripes each: only those fetched ahead of the first failure ask it"
+
+
+async def test_an_async_response_gets_the_chunks_one_by_one() -> None:
+    source = iter([b"one", b"two", b"three"])
+    stream = stream_in_thread(source)
+    assert await anext(stream) == b"one"
+    assert next(source) == b"two", "nothing is read ahead"
+    assert [chunk async for chunk in stream] == [b"three"]
 
 
 def test_another_key_opens_nothing(bench: Bench) -> None:
