@@ -1,5 +1,5 @@
 // The consent artefact: what a patient signs, and its commitments on the ledger. Mirrors wallet/core/consent.py.
-import { b64uEncode, jcs, taggedHash } from "./_ledger.js";
+import { b64uEncode, jcs, taggedHash, utf8 } from "./_ledger.js";
 import { consentText } from "./consent_text.js";
 import { checkFields, is, require } from "./documents.js";
 import { DATES, PURPOSES, TYPES } from "./request.js";
@@ -89,8 +89,4 @@ export async function organisationCommitment(salt, did) {
 async function commit(tag, salt, value) {
   require("opening", "$.salt", salt.length === 32, "32 bytes", `${salt.length} bytes`);
   return b64uEncode(await taggedHash(tag, salt, value));
-}
-
-function utf8(text) {
-  return new TextEncoder().encode(text);
 }

@@ -1,9 +1,8 @@
 // A clinician's credential (VC 1.1 JWT), checked on the patient's own device. Mirrors wallet/core/credential.py.
 // Whether the ledger has registered or revoked it is shown by a ledger proof, not here.
-import { b64uDecode } from "./_ledger.js";
+import { b64uDecode, equalBytes, utf8, verifyEd25519 } from "./_ledger.js";
 import { ed25519Of } from "./didkey.js";
 import { CredentialRefused } from "./errors.js";
-import { verifyEd25519 } from "./signer.js";
 
 const CONTEXT = "https://www.w3.org/2018/credentials/v1";
 const LONGEST = 8192;
@@ -20,7 +19,7 @@ export async function verifyCredential(jwt, { subject, organisation, issuerKeys,
   const { header, claims, signature, signed } = split(jwt);
   refuseUnless(header.alg === "EdDSA" && !("crit" in header), "wrong_algorithm", "EdDSA is required");
   const key = issuerKey(claims.iss);
-  refuseUnless(issuerKeys.some((known) => same(known, key)), "wrong_issuer", "the issuer's key is not one of the hospital's");
+  refuseUnless(issuerKeys.some((known) => equalBytes(known, key)), "wrong_issuer", "the issuer's key is not one of the hospital's");
   refuseUnless(await verifyEd25519(key, signed, signature), "forged", "the signature does not verify");
   const credential = read(claims);
   refuseUnless(credential.subject === subject, "wrong_subject", "it was issued to another DID");
@@ -41,7 +40,7 @@ function split(jwt) {
     refuseUnless(false, "malformed", "not a compact JWT of JSON objects");
   }
   refuseUnless(signature.length === 64, "malformed", "not an Ed25519 signature");
-  return { header, claims, signature, signed: new TextEncoder().encode(`${parts[0]}.${parts[1]}`) };
+  return { header, claims, signature, signed: utf8(`${parts[0]}.${parts[1]}`) };
 }
 
 function objectOf(part) {
@@ -94,10 +93,6 @@ function milliseconds(seconds) {
   const good = typeof seconds === "number" && seconds >= 0 && seconds < 2 ** 43;
   refuseUnless(good, "malformed", "nbf and exp must be seconds since 1970");
   return Math.trunc(seconds * 1000);
-}
-
-function same(left, right) {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
 function refuseUnless(condition, reason, detail) {

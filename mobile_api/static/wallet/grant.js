@@ -1,6 +1,6 @@
 // Grant packs: one sealed grant key, and each data key wrapped under it (docs/formats.md section 5).
 // Mirrors wallet/core/grant.py. A wrap moved to another record, grant or recipient does not open.
-import { b64uDecode, b64uEncode, handle, handlesRoot, jcs, wrapHash, wrapsHash } from "./_ledger.js";
+import { b64uDecode, b64uEncode, compareBytes, concat, handle, handlesRoot, jcs, wrapHash, wrapsHash } from "./_ledger.js";
 import { parseArtefact } from "./consent.js";
 import { checkFields, is, keyBytes, require } from "./documents.js";
 import { grantKeyInfo, openEnvelope, parseEnvelope, seal } from "./envelope.js";
@@ -85,10 +85,7 @@ export async function wrapDataKey(grantKey, { record, epoch, key }, artefact) {
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
   const params = { name: "AES-GCM", iv, additionalData: aad(artefact, record, epoch) };
   const sealed = new Uint8Array(await crypto.subtle.encrypt(params, grantKey, key));
-  const wrap = new Uint8Array(WRAP_SIZE);
-  wrap.set(iv);
-  wrap.set(sealed, NONCE_SIZE);
-  return { record, epoch, wrap: b64uEncode(wrap) };
+  return { record, epoch, wrap: b64uEncode(concat(iv, sealed)) };
 }
 
 /** The data key in `wrap`. Throws CannotOpen. @param {Wrap} wrap @returns {Promise<DataKey>} */
@@ -119,9 +116,4 @@ function info({ id, requester, purpose, valid_until }) {
 
 function aad({ id, requester, purpose, valid_until }, record, epoch) {
   return jcs({ consent: id, record, epoch, recipient: requester.did, purpose, expiry: valid_until });
-}
-
-function compareBytes(left, right) {
-  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return left[at] - right[at];
-  return 0;
 }

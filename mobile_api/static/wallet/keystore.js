@@ -2,6 +2,7 @@
 // where WebCrypto has no Ed25519) lie encrypted under a non-extractable AES-GCM key, in memory only while used.
 // A key is made here once per slot, never derived, never overwritten; a slot is a name such as a DID.
 import { ed25519 } from "../vendor/noble-ed25519.js";
+import { utf8 } from "./_ledger.js";
 import { forgetSealingKey, importSealingKey, publicFromSeed } from "./envelope.js";
 import { KeystoreError } from "./errors.js";
 import { hasWebCryptoEd25519, seedSigner, webCryptoSigner } from "./signer.js";
@@ -117,12 +118,12 @@ export class Keystore {
 
   async #wrap(place, seed) {
     const iv = crypto.getRandomValues(new Uint8Array(12));
-    const ct = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: bytes(place) }, this.#wrapping, seed);
+    const ct = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: utf8(place) }, this.#wrapping, seed);
     return { iv, ct: new Uint8Array(ct) };
   }
 
   async #lend(place, { iv, ct }, use) {
-    const additionalData = bytes(place);
+    const additionalData = utf8(place);
     const seed = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, this.#wrapping, ct));
     try {
       return await use(seed);
@@ -199,8 +200,4 @@ function failure(error) {
     default:
       return new KeystoreError("failed", `the key store failed (${error?.name ?? "unknown"}): reload and try again`);
   }
-}
-
-function bytes(text) {
-  return new TextEncoder().encode(text);
 }

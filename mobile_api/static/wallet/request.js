@@ -1,16 +1,15 @@
 // A request for access (docs/formats.md section 4). Mirrors wallet/core/request.py.
-import { b64uEncode, jcs, taggedHash } from "./_ledger.js";
+import { b64uEncode, concat, jcs, taggedHash, utf8, verifyEd25519 } from "./_ledger.js";
 import { checkFields, is, require } from "./documents.js";
 import { suiteSizes } from "./envelope.js";
 import { Forged } from "./errors.js";
-import { verifyEd25519 } from "./signer.js";
 
 export const PURPOSES = ["TREAT", "ETREAT", "CAREMGT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT"];
 export const MAX_LIFE_MS = 7 * 24 * 3600 * 1000;
 export const MAX_DURATION_S = 5 * 366 * 24 * 3600;
 const LAST = Number.MAX_SAFE_INTEGER;
 const JWT = /^[A-Za-z0-9_-]{1,8192}\.[A-Za-z0-9_-]{1,8192}\.[A-Za-z0-9_-]{86}$/;
-const PREFIX = new TextEncoder().encode("salus/request/v1\0");
+const PREFIX = utf8("salus/request/v1\0");
 
 /** Checks shared with the artefact. */
 export const TYPES = is.list(is.matching(/^[A-Za-z][A-Za-z0-9./_-]{0,63}$/, "a record type"), 64);
@@ -71,11 +70,7 @@ export function parseRequest(value) {
 
 /** What the requester's key signs: "salus/request/v1" ‖ 0x00 ‖ JCS(request). */
 export function requestSignBytes(request) {
-  const document = jcs(request);
-  const bytes = new Uint8Array(PREFIX.length + document.length);
-  bytes.set(PREFIX);
-  bytes.set(document, PREFIX.length);
-  return bytes;
+  return concat(PREFIX, jcs(request));
 }
 
 /** Signs a request with the requester's key; resolves to the 64 bytes. @param {import("./signer.js").Signer} signer */
@@ -97,5 +92,5 @@ export async function requestHash(request) {
 
 /** `b64u(H("salus/credential/v1", JWT bytes))`; "" for no credential. */
 export async function credentialHash(jwt) {
-  return jwt ? b64uEncode(await taggedHash("salus/credential/v1", new TextEncoder().encode(jwt))) : "";
+  return jwt ? b64uEncode(await taggedHash("salus/credential/v1", utf8(jwt))) : "";
 }

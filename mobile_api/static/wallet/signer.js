@@ -1,6 +1,8 @@
-// Ed25519 signing and verifying on a device: WebCrypto where it has Ed25519, @noble/curves where it has not.
+// Ed25519 signing on a device: WebCrypto where it has Ed25519, @noble/curves where it has not.
 // A signer is {public, sign(bytes)}; with WebCrypto its private key cannot be read, by us or by anyone.
 import { ed25519 } from "../vendor/noble-ed25519.js";
+
+export { verifyEd25519 } from "./_ledger.js";
 
 /** @typedef {{public: Uint8Array, sign: (message: Uint8Array) => Promise<Uint8Array>}} Signer */
 
@@ -28,27 +30,4 @@ export function webCryptoSigner(privateKey, publicKey) {
  */
 export function seedSigner(withSeed, publicKey) {
   return { public: publicKey, sign: (message) => withSeed((seed) => ed25519.sign(message, seed)) };
-}
-
-/**
- * Whether `signature` is `publicKey`'s on `message`, by ZIP-215, as everywhere in Salus. WebCrypto is faster and
- * accepts less, so what it refuses is asked again of the library that knows ZIP-215.
- */
-export async function verifyEd25519(publicKey, message, signature) {
-  if (publicKey.length !== 32 || signature.length !== 64) return false;
-  if ((await hasWebCryptoEd25519()) && (await webCryptoVerifies(publicKey, message, signature))) return true;
-  try {
-    return ed25519.verify(signature, message, publicKey, { zip215: true });
-  } catch {
-    return false;
-  }
-}
-
-async function webCryptoVerifies(publicKey, message, signature) {
-  try {
-    const key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
-    return await crypto.subtle.verify("Ed25519", key, signature, message);
-  } catch {
-    return false;
-  }
 }
