@@ -219,9 +219,9 @@ class LedgerClient:
     def _why_unavailable(self, timeout_s: float) -> str:
         status = self.status()
         return (
-            f"no quorum committed within {timeout_s:g} s: {status.answering} of {status.validators} validators"
-            " answer, more than two thirds are needed. It may still commit later; sending the same bytes again"
-            " is safe."
+            f"no quorum committed within {timeout_s:g} s: {status.answering} of {status.validators}"
+            " validators answer, more than two thirds are needed. It may still commit later; sending the same"
+            " bytes again is safe."
         )
 
 

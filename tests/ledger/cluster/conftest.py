@@ -1,0 +1,21 @@
+"""One network of four validator processes per module."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from network import Network  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """Started, at height 1 or more, stopped at the end."""
+    made = Network.make(tmp_path_factory.mktemp("network"))
+    made.start()
+    made.until(lambda: made.height("north-lake") >= 1, "the first block")
+    yield made
+    made.kill()

@@ -1,0 +1,192 @@
+"""Four validators as processes of their own: what they agree on, and what they survive."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from network import MONIKERS, Network, Person
+
+from ledger.api import Cursor, LedgerClient, LedgerUnavailable, NotFound, TxRejected
+
+LI_MEI = Person("Li Mei")
+
+
+@pytest.fixture(scope="module")
+def client(network: Network) -> Iterator[LedgerClient]:
+    made = network.client()
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def everyone_runs(network: Network) -> Iterator[None]:
+    """Whoever a test ended is back for the next one."""
+    yield
+    missing = [name for name in MONIKERS if name not in network.processes]
+    if missing:
+        network.start(*missing)
+
+
+def test_committed_transaction_is_proven_and_its_state_present(
+    network: Network, client: LedgerClient
+) -> None:
+    done = client.commit(LI_MEI.registers())
+    value = client.query(f"did/{LI_MEI.did}")
+    assert value.value is not None
+    assert value.value["seq"] == 0
+    assert value.height >= done.height
+    assert client.block(done.height).transactions[done.cursor.index].tx_hash == done.tx_hash
+
+
+def test_absence_is_proven_not_guessed(client: LedgerClient) -> None:
+    assert client.query("did/did:salus:u-nobody").value is None
+
+
+def test_same_bytes_again_give_the_same_result(client: LedgerClient) -> None:
+    wire = Person("Amina Diallo").registers()
+    first = client.commit(wire)
+    assert client.commit(wire) == first
+    assert client.submit(wire) == first.tx_hash
+
+
+def test_refused_transaction_says_why_and_that_it_is_for_good(client: LedgerClient) -> None:
+    wire = Person("Mallory").registers()
+    forged = wire.replace(b'"custody":"self"', b'"custody":"custodial"')
+    with pytest.raises(TxRejected) as refused:
+        client.commit(forged)
+    assert refused.value.permanent
+    assert "SIGNATURE_INVALID" in refused.value.reason
+
+
+def test_events_come_once_each_in_order_from_any_cursor(client: LedgerClient) -> None:
+    for number in range(3):
+        client.commit(Person(f"event {number}").registers())
+    events = client.events_since(Cursor())
+    cursors = [event.cursor for event in events]
+    assert cursors == sorted(set(cursors))
+    assert client.events_since(events[-2].cursor) == events[-1:]
+    assert client.events_since(events[-1].cursor) == []
+    assert events[-1].body["type"] == "DidRegistered"
+
+
+def test_long_poll_returns_as_soon_as_something_commits(client: LedgerClient) -> None:
+    last = client.events_since(Cursor())[-1].cursor
+    later = threading.Timer(0.3, lambda: client.commit(Person("poll").registers()))
+    later.start()
+    began = time.monotonic()
+    events = client.events_since(last, wait_s=10)
+    assert len(events) == 1
+    assert time.monotonic() - began < 3
+    later.join()
+
+
+def test_unknown_transaction_is_not_found(client: LedgerClient) -> None:
+    with pytest.raises(NotFound):
+        client.proof_bundle("00" * 32)
+
+
+def test_idle_network_makes_no_blocks_and_sleeps(network: Network, client: LedgerClient) -> None:
+    network.until(lambda: network.same_state(), "everyone is at rest")
+    time.sleep(0.3)
+    height, used = network.height("riverside"), network.cpu_s("riverside")
+    time.sleep(2)
+    assert network.height("riverside") == height
+    assert network.cpu_s("riverside") - used < 0.1
+
+
+def test_one_validator_killed_the_others_go_on(network: Network, client: LedgerClient) -> None:
+    network.kill("north-lake")
+    began = time.monotonic()
+    for number in range(5):
+        client.commit(Person(f"one dead {number}").registers())
+    assert time.monotonic() - began < 5
+    network.start("north-lake")
+    network.until(lambda: network.same_state(), "the returned validator has caught up")
+
+
+def test_two_killed_halts_without_loss_and_one_return_resumes(network: Network, client: LedgerClient) -> None:
+    network.kill("hillside", "riverside")
+    wire = Person("while two are dead").registers()
+    with pytest.raises(LedgerUnavailable, match="2 of 4 validators"):
+        client.commit(wire, timeout_s=1)
+    assert not client.status().quorum
+    network.start("riverside")
+    done = client.commit(wire, timeout_s=10)
+    assert client.commit(wire) == done
+    assert sum(event.tx_hash == done.tx_hash for event in client.events_since(Cursor())) == 1
+
+
+def test_kill_during_load_then_restart_gives_one_state_and_no_double_sign(
+    network: Network, client: LedgerClient
+) -> None:
+    stop = threading.Event()
+    committed: list[str] = []
+
+    def load() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            wire = Person(f"load {threading.get_ident()} {number}").registers()
+            committed.append(client.commit(wire, timeout_s=20).tx_hash)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for name in ("riverside", "health-authority", "riverside"):
+        time.sleep(0.3)
+        network.kill(name)
+        network.start(name)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    network.until(lambda: network.same_state(), "everyone has one state")
+    seen = [event.tx_hash for event in client.events_since(Cursor(), limit=5000)]
+    assert set(committed) <= set(seen)
+    assert len(seen) == len(set(seen))
+    for name in MONIKERS:
+        assert "event=evidence" not in network.log(name)
+        assert "event=halted" not in network.log(name)
+
+
+def test_validator_with_an_emptied_store_catches_up_from_its_peers(
+    network: Network, client: LedgerClient
+) -> None:
+    client.commit(Person("before the loss").registers())
+    network.kill("hillside")
+    data = network.home / "hillside" / "data"
+    for name in ("blocks.log", "wal.log", "state.snapshot"):
+        (data / name).unlink(missing_ok=True)
+    network.start("hillside")
+    network.until(lambda: network.same_state(), "the empty validator has every block")
+    client.commit(Person("after the loss").registers())
+    network.until(lambda: network.same_state(), "it takes part again")
+
+
+def test_all_restarted_resume_where_they_were(network: Network, client: LedgerClient) -> None:
+    before = client.events_since(Cursor(), limit=5000)
+    network.kill()
+    network.start()
+    network.until(lambda: network.same_state(), "all are back")
+    assert client.events_since(Cursor(), limit=5000) == before
+    client.commit(Person("after the night").registers())
+
+
+def test_rpc_errors_are_json_without_traceback(network: Network) -> None:
+    url = network.node("riverside").rpc
+    asked = [
+        ({"method": "nothing"}, -32601),
+        ({"method": "block", "params": {"height": "0"}}, -32603),
+        ({"method": "block", "params": {"height": "many"}}, -32602),
+        ({"method": "tx", "params": {"hash": 7.5}}, -32602),
+        ({"method": "broadcast_tx_sync", "params": {"tx": "%%%"}}, -32602),
+        ({"method": "abci_query", "params": {"data": "zz"}}, -32602),
+        ({"method": "abci_query", "params": {"data": "61", "height": "999999"}}, -32603),
+    ]
+    for request, code in asked:
+        answer = httpx.post(url, json={"jsonrpc": "2.0", "id": 1, **request}, trust_env=False)
+        assert answer.json()["error"]["code"] == code
+        assert "Traceback" not in answer.text
+    assert httpx.post(url, content=b"[" * 100_000, trust_env=False).json()["error"]["code"] == -32700
+    assert network.answers("riverside")
