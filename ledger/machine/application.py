@@ -139,12 +139,15 @@ class Application:
         return self.info()
 
     def query(self, key: bytes, prove_it: bool = False, height: int = 0) -> QueryResult:
-        """The value at `key` after block `height` (0: the latest), proven if asked. Raises UnknownVersion."""
-        at = height or self._height
-        tree = self._versions.get(at)
+        """ABCI's Query: `query_at` with 0 for the latest height. Raises UnknownVersion."""
+        return self.query_at(height or self._height, key, prove_it)
+
+    def query_at(self, height: int, key: bytes, prove_it: bool = False) -> QueryResult:
+        """The value at `key` after block `height` (0: genesis), proven if asked. Raises UnknownVersion."""
+        tree = self._versions.get(height)
         if tree is None:
-            raise UnknownVersion(f"the state after height {at} is not kept; the latest is {self._height}")
-        return QueryResult(key, tree.get(key), at, tree.root, prove(tree, key) if prove_it else b"")
+            raise UnknownVersion(f"the state after height {height} is not kept; the latest is {self._height}")
+        return QueryResult(key, tree.get(key), height, tree.root, prove(tree, key) if prove_it else b"")
 
     def snapshot(self) -> bytes:
         """The committed state as bytes; equal states give equal bytes."""

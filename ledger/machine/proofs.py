@@ -2,64 +2,27 @@
 
 Rules (ICS-23, SmtSpec)
 - A presence proof is a leaf and the steps from it up to the root; hashing it must give the root.
-- A leaf step is exactly SHA-256 of 0x00 ‖ SHA-256(key) ‖ SHA-256(value); an inner step's prefix never
-  starts with the leaf prefix and its child is 32 bytes, so neither can be taken for the other.
 - An absence proof is the presence of the neighbours, by SHA-256(key), on both sides of the gap (one where
   the gap is at an edge), with nothing but empty subtrees between them. An empty map proves nothing.
-- An absence proof never follows from a presence proof alone, and empty keys and values are refused.
+- An absence proof never follows from a presence proof alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
-from ledger.machine.state import EMPTY, PATH_BITS, Inner, Leaf, Node, StateTree, node_hash, path_of
-from ledger.types import proto
-from ledger.types.proto import BYTES, VARINT, ProtoError
-
-_SHA256 = 1
-_LEAF_PREFIX, _INNER_PREFIX = b"\x00", b"\x01"
-_LEAF_OP = (
-    proto.integer(1, _SHA256)
-    + proto.integer(2, _SHA256)
-    + proto.integer(3, _SHA256)
-    + proto.message(5, _LEAF_PREFIX)
+from ledger.machine.ics23 import (
+    INNER_PREFIX,
+    LEAF_PREFIX,
+    ExistenceProof,
+    NonExistenceProof,
+    ProofError,
+    Step,
+    decode_proof,
+    encode_proof,
 )
+from ledger.machine.state import EMPTY, PATH_BITS, Inner, Leaf, Node, StateTree, node_hash, path_of
 
-
-class ProofError(ValueError):
-    """The proof does not show what it claims; whoever sent it is wrong or lies. Ask another validator."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One inner node above the proven leaf: what stands before and after the child in its preimage."""
-
-    prefix: bytes
-    suffix: bytes
-
-    @property
-    def is_left(self) -> bool:
-        """Whether the child is the left one."""
-        return len(self.suffix) == len(EMPTY)
-
-
-@dataclass(frozen=True, slots=True)
-class ExistenceProof:
-    """A pair and the steps from its leaf (first) to the root (last)."""
-
-    key: bytes
-    value: bytes
-    path: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NonExistenceProof:
-    """The neighbours of a key that is not there; None where the gap is at the edge."""
-
-    key: bytes
-    left: ExistenceProof | None
-    right: ExistenceProof | None
+__all__ = ["ProofError", "prove", "verify_absence", "verify_presence"]
 
 
 def prove(tree: StateTree, key: bytes) -> bytes:
@@ -68,14 +31,8 @@ def prove(tree: StateTree, key: bytes) -> bytes:
         raise ValueError("an empty state proves nothing")
     leaf, steps = _descend(tree, path_of(key))
     if leaf is not None and leaf.key == key:
-        return proto.message(1, _encode_existence(_existence(leaf, steps)))
-    left, right = _neighbours(tree, path_of(key))
-    absent = proto.data(1, key)
-    if left is not None:
-        absent += proto.message(2, _encode_existence(left))
-    if right is not None:
-        absent += proto.message(3, _encode_existence(right))
-    return proto.message(2, absent)
+        return encode_proof(_existence(leaf, steps))
+    return encode_proof(NonExistenceProof(key, *_neighbours(tree, path_of(key))))
 
 
 def verify_presence(root: bytes, key: bytes, value: bytes, proof: bytes) -> None:
@@ -107,17 +64,6 @@ def verify_absence(root: bytes, key: bytes, proof: bytes) -> None:
         raise ProofError("the neighbours have something between them")
 
 
-def decode_proof(proof: bytes) -> ExistenceProof | NonExistenceProof:
-    """The proof that protobuf bytes spell. Raises ProofError for anything SmtSpec does not allow."""
-    try:
-        fields = proto.Fields(proof, {1: BYTES, 2: BYTES})
-        if fields.has(1) == fields.has(2):
-            raise ProofError("expected a proof of presence or one of absence")
-        return _decode_existence(fields.blob(1)) if fields.has(1) else _decode_absence(fields.blob(2))
-    except ProtoError as error:
-        raise ProofError(f"not an ICS-23 proof: {error}") from error
-
-
 def _descend(tree: StateTree, path: int) -> tuple[Leaf | None, list[tuple[Inner, bool]]]:
     """What is at the end of `path`, and the inner nodes met with the side taken (True: right)."""
     steps: list[tuple[Inner, bool]] = []
@@ -136,8 +82,8 @@ def _existence(leaf: Leaf, steps: Sequence[tuple[Inner, bool]]) -> ExistenceProo
 
 def _step(node: Inner, right: bool) -> Step:
     if right:
-        return Step(_INNER_PREFIX + node_hash(node.left), b"")
-    return Step(_INNER_PREFIX, node_hash(node.right))
+        return Step(INNER_PREFIX + node_hash(node.left), b"")
+    return Step(INNER_PREFIX, node_hash(node.right))
 
 
 def _neighbours(tree: StateTree, path: int) -> tuple[ExistenceProof | None, ExistenceProof | None]:
@@ -182,7 +128,7 @@ def _check_root(proof: ExistenceProof, root: bytes) -> None:
 
 
 def _hash_leaf(proof: ExistenceProof) -> bytes:
-    return sha256(_LEAF_PREFIX + sha256(proof.key).digest() + sha256(proof.value).digest()).digest()
+    return sha256(LEAF_PREFIX + sha256(proof.key).digest() + sha256(proof.value).digest()).digest()
 
 
 def _adjacent(left: ExistenceProof | None, right: ExistenceProof | None) -> bool:
@@ -216,41 +162,3 @@ def _at_right(step: Step) -> bool:
 
 def _at_left(step: Step) -> bool:
     return step.is_left or step.prefix[1:] == EMPTY
-
-
-def _encode_existence(proof: ExistenceProof) -> bytes:
-    steps = (
-        proto.message(4, proto.integer(1, _SHA256) + proto.data(2, step.prefix) + proto.data(3, step.suffix))
-        for step in proof.path
-    )
-    head = proto.data(1, proof.key) + proto.data(2, proof.value) + proto.message(3, _LEAF_OP)
-    return head + b"".join(steps)
-
-
-def _decode_existence(encoded: bytes) -> ExistenceProof:
-    fields = proto.Fields(encoded, {1: BYTES, 2: BYTES, 3: BYTES, 4: BYTES}, repeated=frozenset({4}))
-    if fields.blob(3) != _LEAF_OP:
-        raise ProofError("the leaf is hashed in another way than the state tree's")
-    steps = fields.blobs(4)
-    if len(steps) > PATH_BITS:
-        raise ProofError(f"{len(steps)} steps; a path has at most {PATH_BITS}")
-    key, value = fields.blob(1), fields.blob(2)
-    if not key or not value:
-        raise ProofError("the state tree holds no empty key or value")
-    return ExistenceProof(key, value, tuple(_decode_step(step) for step in steps))
-
-
-def _decode_step(encoded: bytes) -> Step:
-    fields = proto.Fields(encoded, {1: VARINT, 2: BYTES, 3: BYTES})
-    step = Step(fields.blob(2), fields.blob(3))
-    sizes = (len(step.prefix), len(step.suffix))
-    if fields.unsigned(1) != _SHA256 or step.prefix[:1] == _LEAF_PREFIX or sizes not in ((1, 32), (33, 0)):
-        raise ProofError("an inner step has another form than the state tree's")
-    return step
-
-
-def _decode_absence(encoded: bytes) -> NonExistenceProof:
-    fields = proto.Fields(encoded, {1: BYTES, 2: BYTES, 3: BYTES})
-    left = _decode_existence(fields.blob(2)) if fields.has(2) else None
-    right = _decode_existence(fields.blob(3)) if fields.has(3) else None
-    return NonExistenceProof(fields.blob(1), left, right)

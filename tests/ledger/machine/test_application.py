@@ -165,6 +165,16 @@ def test_queries_prove_presence_and_absence_at_kept_heights() -> None:
     assert chain.app.query(key).proof == b""
 
 
+def test_the_genesis_state_is_proven_against_the_first_header() -> None:
+    chain = consortium()
+    key = f"did/{LI_MEI.did}".encode()
+    genesis = chain.app.query_at(0, key, True)
+    assert genesis.value is None
+    verify_absence(genesis.app_hash, key, genesis.proof)
+    assert chain.app.query(key, height=0) == chain.app.query_at(1, key)
+    assert chain.app.query_at(1, key).value is not None
+
+
 def test_versions_beyond_the_kept_ones_are_unknown() -> None:
     chain = consortium()
     for _ in range(20):

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.machine.proofs import (
-    ExistenceProof,
-    NonExistenceProof,
-    ProofError,
-    decode_proof,
-    prove,
-    verify_absence,
-    verify_presence,
-)
+from ledger.machine.ics23 import ExistenceProof, NonExistenceProof, decode_proof
+from ledger.machine.proofs import ProofError, prove, verify_absence, verify_presence
 from ledger.machine.state import EMPTY, StateTree, make_leaf
 from ledger.types import proto
 
