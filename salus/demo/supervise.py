@@ -1,5 +1,7 @@
 """Start the demo's processes, keep them running, stop every one of them."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,6 +14,16 @@ from typing import IO
 
 STOP_GRACE_S = 8.0
 RESTART_AFTER_S = 2.0
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """On Linux, let the kernel end a child whose supervisor was killed, so that none is left behind."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class StartFailed(Exception):
@@ -40,6 +52,7 @@ class Child:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=_end_with_parent,  # no other thread runs while children start
         )
         self.died_at = None
 

@@ -128,9 +128,10 @@ def up(port: int, ledger_port: int, *, restart: bool) -> int:
             _print_links(home, port)
             _watch(supervisor, run_file, stop, restart)
         finally:
-            print("\nStopping ...", flush=True)
             supervisor.stop()
-            print("Every process has stopped. `make up` resumes, `make reset` forgets.", flush=True)
+            # The terminal may be gone by now; the processes are stopped either way.
+            with contextlib.suppress(OSError):
+                print("\nEvery process has stopped. `make up` resumes, `make reset` forgets.", flush=True)
     return 0
 
 
