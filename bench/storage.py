@@ -1,8 +1,8 @@
-"""How fast records are put and read: `python bench/storage.py [MB] [runs]`, on six folders, 4 of 6, with fsync.
+"""Speed of putting and reading: `python bench/storage.py [MB] [runs]`, on six folders, 4 of 6, with fsync.
 
-Prints one JSON object as its last line and keeps it in bench/results/storage.json. Times are of the whole path: encrypt,
-code, hash, write, sync, database row; and read, check, decrypt. The page cache is warm. `foreign_load` is the machine's
-load average before the first run: above about 0.5 the figures are low.
+Prints one JSON object as its last line and keeps it in bench/results/storage.json. Times are of the whole
+path: encrypt, code, hash, write, sync, database row; and read, check, decrypt. The page cache is warm.
+`foreign_load` is the machine's load average before the first run: above about 0.5 the figures are low.
 """
 
 import io

@@ -61,7 +61,7 @@ class Manifest:
     def codec(self) -> str:
         """The parameters in one line, for the ledger."""
         at = self.layout
-        return f"salus/{MANIFEST_VERSION};{CIPHER_NAME};{ERASURE_NAME};k={at.k};n={at.n};chunk={at.chunk}"
+        return f"salus/{MANIFEST_VERSION}:{CIPHER_NAME}:{ERASURE_NAME}:{at.k}/{at.n}:{at.chunk}"
 
     def encode(self) -> bytes:
         """The canonical bytes."""

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from collections import Counter
 from functools import reduce
 from pathlib import Path
@@ -32,6 +33,7 @@ def test_vector_manifest_says_what_the_vector_says(case: dict[str, Any]) -> None
     manifest = parse_manifest(body, case["cid"])
     assert manifest.encode() == body
     assert (manifest.root.hex(), manifest.codec) == (case["root"], case["codec"])
+    assert re.fullmatch(r"[A-Za-z0-9+/._:-]{1,64}", manifest.codec), "what the ledger takes as a codec"
     assert manifest.key_commitment.hex() == case["key_commitment"]
     assert is_committed(bytes.fromhex(case["key"]), case["record"], case["version"], manifest.key_commitment)
 

@@ -112,7 +112,7 @@ function readManifest(body) {
     size, chunk, k, n, chunks, stripes, shards,
     keyCommitment: octets(cipher.key_commitment, "key_commitment", HASH_BYTES),
     root: octets(fields.root, "root", HASH_BYTES),
-    codec: `salus/1;AES-256-GCM;isa_l_rs_cauchy;k=${k};n=${n};chunk=${chunk}`,
+    codec: `salus/1:AES-256-GCM:isa_l_rs_cauchy:${k}/${n}:${chunk}`,
   });
 }
 
