@@ -12,10 +12,9 @@ import threading
 
 from django.db import transaction
 
-from ledger.api import LedgerUnavailable, ProofInvalid, TxRejected
+from ledger.api import LedgerUnavailable, ProofInvalid, SignedTx, TxRejected, decode_tx
 from ledger.api import NotFound as LedgerNotFound
 from wallet import ports
-from wallet.ledger_types import SignedTx, decode_tx
 from wallet.models import Outbox
 from wallet.services.rejections import rejection_apply
 from wallet.wires import tx_hash_hex

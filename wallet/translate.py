@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ledger.api import LedgerUnavailable, ProofInvalid, TxRejected
+from ledger.api import CanonicalError, LedgerUnavailable, ProofInvalid, Rejected, TxRejected
 from ledger.api import NotFound as LedgerNotFound
 from storage.api import StorageError
 from wallet.core import errors as core
 from wallet.errors import Invalid, LedgerDown, NotFound, Refused, StorageDown
-from wallet.ledger_types import CanonicalError, Rejected
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 import secrets
 from typing import Any, TypeVar
 
+from ledger.api import Body, KeySet, SignedTx, b64u_encode, decode_tx, sign_tx, verify_ed25519
 from wallet import ports
 from wallet.errors import Invalid
-from wallet.ledger_types import Body, KeySet, SignedTx, b64u_encode, decode_tx, sign_tx, verify_ed25519
 from wallet.translate import checking
 
 MAX_LIFE_MS = 7 * 86_400_000

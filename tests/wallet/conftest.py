@@ -11,8 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from accounts.api import Organisation, Person, organisation_ensure, person_ensure
-from ledger.api import b64u_encode
-from ledger.types.did import did_of, keyset_from_json, next_commitment
+from ledger.api import b64u_encode, did_of, keyset_from_json, next_commitment
 from storage.api import Policy, Storage
 from storage.providers.memory import MemoryProvider
 from tests.wallet.devices import Phone, Tablet, public_of

@@ -9,11 +9,21 @@ from typing import Any
 import msgspec
 from nacl.signing import SigningKey
 
-from ledger.api import b64u_decode, b64u_encode
-from ledger.types.canonical import dumps
-from ledger.types.did import did_of, keyset_from_json, next_commitment
-from ledger.types.handles import prove_handles, wraps_hash
-from ledger.types.tx import AccessOpened, ConsentGranted, ConsentRevoked, DidRegistered, sign_tx
+from ledger.api import (
+    AccessOpened,
+    ConsentGranted,
+    ConsentRevoked,
+    DidRegistered,
+    b64u_decode,
+    b64u_encode,
+    did_of,
+    dumps,
+    keyset_from_json,
+    next_commitment,
+    prove_handles,
+    sign_tx,
+    wraps_hash,
+)
 from wallet import api as wallet
 from wallet import ports
 from wallet.core import consent as core_consent

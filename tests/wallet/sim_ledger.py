@@ -10,10 +10,10 @@ from ledger.api import (
     NotFound,
     TxRejected,
     VerifiedValue,
+    loads_canonical,
+    tx_hash,
 )
 from ledger.machine.application import Application
-from ledger.types.canonical import loads_canonical
-from ledger.types.tx import tx_hash
 from wallet import ports
 
 

@@ -16,6 +16,13 @@ import msgspec
 from django.db import IntegrityError, transaction
 
 from accounts.api import organisation_by_id
+from ledger.api import (
+    ConsentGranted,
+    SignedTx,
+    b64u_decode,
+    b64u_encode,
+    keyset_from_json,
+)
 from wallet import ports
 from wallet.core import lifecycle
 from wallet.core.consent import (
@@ -36,13 +43,6 @@ from wallet.core.grant import (
 from wallet.core.narrow import check_narrowing, check_records
 from wallet.core.request import Request
 from wallet.errors import Invalid, Refused
-from wallet.ledger_types import (
-    ConsentGranted,
-    SignedTx,
-    b64u_decode,
-    b64u_encode,
-    keyset_from_json,
-)
 from wallet.models import AccessRequest, Grant, GrantWrap, PairwiseDid, Patient, Record
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue

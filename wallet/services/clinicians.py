@@ -13,14 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.api import Person, Role, person_by_id
-from wallet import ports
-from wallet.core.credential import verify_credential
-from wallet.core.credential_issuer import issue_credential
-from wallet.core.did_key import ed25519_of
-from wallet.core.request import credential_hash
-from wallet.core.suites import public_key
-from wallet.errors import Invalid, NotFound, Refused
-from wallet.ledger_types import (
+from ledger.api import (
     ClinicianRegistered,
     ClinicianRevoked,
     b64u_decode,
@@ -29,6 +22,13 @@ from wallet.ledger_types import (
     keyset_from_json,
     verify_ed25519,
 )
+from wallet import ports
+from wallet.core.credential import verify_credential
+from wallet.core.credential_issuer import issue_credential
+from wallet.core.did_key import ed25519_of
+from wallet.core.request import credential_hash
+from wallet.core.suites import public_key
+from wallet.errors import Invalid, NotFound, Refused
 from wallet.models import ClinicianDevice as Device
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from nacl.signing import SigningKey
 
+from ledger.api import DidRegistered, b64u_encode, did_of, keyset_from_json, next_commitment
 from wallet import ports
 from wallet.core.custody import (
     CustodialKeys,
@@ -30,7 +31,6 @@ from wallet.core.envelope import SealingKey
 from wallet.core.errors import WrongFactor as CoreWrongFactor
 from wallet.core.suites import HYBRID, public_from_seed
 from wallet.errors import FactorLocked, Invalid, Refused, WrongFactor
-from wallet.ledger_types import DidRegistered, b64u_encode, did_of, keyset_from_json, next_commitment
 from wallet.models import CustodialBundle, OrganisationKeys, PairwiseDid, Patient
 from wallet.models.keys import LedgerState
 from wallet.selectors import patient_profile

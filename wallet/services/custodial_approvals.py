@@ -12,6 +12,7 @@ import msgspec
 from django.db import transaction
 
 from accounts.api import organisation_by_id
+from ledger.api import ConsentGranted, ConsentRevoked, b64u_decode, b64u_encode
 from wallet import ports
 from wallet.core.consent import (
     Artefact,
@@ -26,7 +27,6 @@ from wallet.core.grant import DataKey, build_grant, grant_handles_root
 from wallet.core.narrow import RANK, Scope, fits, narrow, scope_of
 from wallet.core.request import DateRange, Request, credential_hash, request_hash
 from wallet.errors import Invalid, Refused
-from wallet.ledger_types import ConsentGranted, ConsentRevoked, b64u_decode, b64u_encode
 from wallet.models import AccessRequest, PairwiseDid, Record
 from wallet.selectors import patient_or_refuse, patient_request, record_facts, records_offered
 from wallet.services.approvals import approval_save

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from nacl.signing import SigningKey
 
+from ledger.api import AccessOpened, b64u_decode, b64u_encode, prove_handles, wraps_hash
 from wallet import ports
 from wallet.codes import code_read, code_shown
 from wallet.core.consent import parse_artefact
@@ -21,7 +22,6 @@ from wallet.core.grant import Wrap as CoreWrap
 from wallet.core.grant import open_grant_key, unwrap_data_key
 from wallet.core.request import Request, parse_request, request_sign_bytes
 from wallet.errors import Invalid, NoConsent
-from wallet.ledger_types import AccessOpened, b64u_decode, b64u_encode, prove_handles, wraps_hash
 from wallet.models import Grant, GrantWrap
 from wallet.services.limits import limit
 from wallet.services.organisation_keys import OpenKeys, keys_row, open_keys, organisation_or_refuse

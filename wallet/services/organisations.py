@@ -10,11 +10,7 @@ from django.db import transaction
 from nacl.signing import SigningKey
 
 from accounts.api import Organisation, organisation_set_did
-from wallet import ports
-from wallet.core.did_key import KeyType, PublicKey, did_key
-from wallet.core.suites import HYBRID, public_from_seed
-from wallet.errors import KeyUnavailable, Refused
-from wallet.ledger_types import (
+from ledger.api import (
     CanonicalError,
     OrganisationRegistered,
     b64u_decode,
@@ -23,6 +19,10 @@ from wallet.ledger_types import (
     keyset_from_json,
     next_commitment,
 )
+from wallet import ports
+from wallet.core.did_key import KeyType, PublicKey, did_key
+from wallet.core.suites import HYBRID, public_from_seed
+from wallet.errors import KeyUnavailable, Refused
 from wallet.models import OrganisationKeys
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue

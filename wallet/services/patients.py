@@ -8,10 +8,10 @@ import msgspec
 from django.db import IntegrityError, transaction
 
 from accounts.api import Role, person_by_id
+from ledger.api import DidRegistered, SignedTx, check_keyset, did_of
 from wallet import ports
 from wallet.codes import CODE_BYTES, code_of
 from wallet.errors import Invalid, NotFound, Refused
-from wallet.ledger_types import DidRegistered, SignedTx, check_keyset, did_of
 from wallet.models import OrganisationKeys, PairwiseDid, Patient, PatientIdentifier
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue

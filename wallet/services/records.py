@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 from django.db import transaction
 
+from ledger.api import b64u_encode, dumps
 from wallet import ports
 from wallet.core.envelope import SealingKey, open_envelope, parse_envelope, record_key_info
 from wallet.errors import Invalid, NotFound, Refused
-from wallet.ledger_types import b64u_encode, dumps
 from wallet.models import PairwiseDid, Patient, PendingSeal, Record
 from wallet.models.keys import LedgerState
 from wallet.ports import StoredPort

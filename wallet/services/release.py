@@ -18,19 +18,19 @@ from dataclasses import dataclass, fields
 
 from django.db import IntegrityError, transaction
 
-from ledger.api import CommittedTx
-from wallet import ports
-from wallet.core.consent import Artefact, parse_artefact
-from wallet.core.policy import LedgerConsent, LedgerCredential, Question, Reader, may_read
-from wallet.errors import Invalid, Refused
-from wallet.ledger_types import (
+from ledger.api import (
     AccessOpened,
+    CommittedTx,
     HandleProof,
     SignedTx,
     b64u_decode,
     handles_covered,
     wraps_hash,
 )
+from wallet import ports
+from wallet.core.consent import Artefact, parse_artefact
+from wallet.core.policy import LedgerConsent, LedgerCredential, Question, Reader, may_read
+from wallet.errors import Invalid, Refused
 from wallet.models import Consent, Grant, GrantWrap, ServedAccess
 from wallet.ports import Buffer
 from wallet.selectors import ledger_proof, record_facts, requester_grant

@@ -13,6 +13,7 @@ import uuid
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from ledger.api import b64u_decode, keyset_from_json, loads_canonical
 from wallet import ports
 from wallet.codes import code_read
 from wallet.core import lifecycle
@@ -22,7 +23,6 @@ from wallet.core.errors import NotAllowed
 from wallet.core.request import Request, parse_request, request_bytes, verify_request
 from wallet.errors import Invalid, NotFound, Refused
 from wallet.feed import FeedKind, feed_append
-from wallet.ledger_types import b64u_decode, keyset_from_json, loads_canonical
 from wallet.models import AccessRequest, ClinicianDevice, Patient
 from wallet.models.keys import LedgerState
 from wallet.selectors import patient_request

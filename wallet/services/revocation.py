@@ -4,9 +4,9 @@ import uuid
 
 from django.db import transaction
 
+from ledger.api import ConsentRevoked, keyset_from_json
 from wallet import ports
 from wallet.errors import Invalid, NotFound, Refused
-from wallet.ledger_types import ConsentRevoked, keyset_from_json
 from wallet.models import Grant, PairwiseDid
 from wallet.outbox import outbox_queue
 from wallet.services.grants import grant_end

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
+from ledger.api import RecordAnchored, b64u_decode, b64u_encode, dumps, tagged_hash
 from wallet import ports
 from wallet.core.envelope import SealingPublic, open_envelope, parse_envelope, record_key_info, seal
 from wallet.errors import KeyUnavailable
-from wallet.ledger_types import RecordAnchored, b64u_decode, b64u_encode, dumps, tagged_hash
 from wallet.models import PairwiseDid, PendingSeal, Record
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue
