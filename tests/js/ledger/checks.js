@@ -152,11 +152,18 @@ const runs = {
     }
   },
 
-  async light(report, { trusted, bundle, expected, refused }) {
+  async light(report, { trusted, bundle, expected, refused, state }) {
     const { body, hash, txHash, ...block } = await light.verifyBundle(bundle, trusted);
     report.same("block", [block.height, block.time, block.signed, block.total], Object.values(expected));
     report.same("body", body.type, "ConsentGranted");
     report.same("hash", hash, bundle.signed_header.commit.block_id.hash);
+    for (const { key, value, proof: given } of state) {
+      const shown = value === null ? null : utf8(value);
+      const verify = (claim) => light.verifyState(bundle, trusted, utf8(key), claim, fromHex(given));
+      report.same(key, (await verify(shown)).height, expected.height);
+      await report.refused(key, "LightError", () => verify(utf8("forged")));
+      await report.refused(key, "LightError", () => verify(shown === null ? utf8("v") : null));
+    }
     for (const { what, rule, bundle: bad } of refused) {
       const outcome = await light.verifyBundle(bad, trusted).then(
         () => "accepted",

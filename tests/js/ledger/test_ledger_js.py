@@ -11,7 +11,7 @@ from ledger.types.signing import verify_ed25519
 from tests.ledger.machine.make_vectors import FOLDER, MAKERS, rendered
 
 pytestmark = pytest.mark.browser
-AT_LEAST = {"canonical": 40, "did": 8, "tx": 60, "merkle": 100, "handles": 13, "state": 80, "light": 25}
+AT_LEAST = {"canonical": 40, "did": 8, "tx": 60, "merkle": 100, "handles": 13, "state": 80, "light": 31}
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -31,6 +31,7 @@ from tests.ledger.machine.cast import b64u_of, seed_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "vectors" / "ledger"
 NONCE = b64u_of("nonce of a vector", 16)
+APP_STATE = StateTree().update({b"key/1": b"value 1", b"key/2": b"value 2"})
 HEADER_TIME_NS = cast.NOON * 1_000_000 + 123_456_789
 
 
@@ -134,16 +135,15 @@ def state_vectors() -> list[dict[str, Any]]:
     for size in (1, 2, 9, 40):
         tree = StateTree().update({f"key/{n}".encode(): f"value {n}".encode() for n in range(size)})
         keys = [f"key/{n}".encode() for n in (0, size - 1, size, size + 1, size + 7)]
-        proofs = [
-            {"key": key.decode(), "value": _text(tree.get(key)), "proof": prove(tree, key).hex()}
-            for key in keys
-        ]
+        proofs = [_state_proof(tree, key) for key in keys]
         vectors.append({"root": tree.root.hex(), "proofs": proofs})
     return vectors
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+def _state_proof(tree: StateTree, key: bytes) -> dict[str, Any]:
+    value = tree.get(key)
+    text = None if value is None else value.decode()
+    return {"key": key.decode(), "value": text, "proof": prove(tree, key).hex()}
 
 
 Mutation = Callable[[dict[str, Any]], None]
@@ -158,7 +158,8 @@ def light_vectors() -> dict[str, Any]:
     }
     refused = [_mutated(good, rule, what, change) for rule, what, change in _mutations()]
     expected = {"height": 7, "time": HEADER_TIME_NS // 1_000_000, "signed": 3, "total": 4}
-    return {"trusted": trusted, "bundle": good, "expected": expected, "refused": refused}
+    state = [_state_proof(APP_STATE, key) for key in (b"key/1", b"key/3")]
+    return {"trusted": trusted, "bundle": good, "expected": expected, "refused": refused, "state": state}
 
 
 def _bundle() -> dict[str, Any]:
@@ -183,14 +184,13 @@ def _bundle() -> dict[str, Any]:
 
 def _header(validators: ValidatorSet, txs: list[bytes]) -> Header:
     filler = merkle.leaf_hash(b"filler")
-    tree = StateTree().update({b"key/1": b"value 1", b"key/2": b"value 2"})
     return Header(
         Version(11, 1),
         cast.LEDGER,
         7,
         HEADER_TIME_NS,
         BlockID(filler, PartSetHeader(1, filler)),
-        *(filler, data_hash(txs), validators.hash, validators.hash, filler, tree.root, filler),
+        *(filler, data_hash(txs), validators.hash, validators.hash, filler, APP_STATE.root, filler),
         merkle.root([]),
         filler[:20],
     )
