@@ -191,6 +191,15 @@ def test_a_stolen_device_key_rotates_nothing(chain: Chain) -> None:
     assert chain.one(sign_tx(body, "#key-2", LI_MEI.recovery_seed)) == "KEY_UNKNOWN"
 
 
+def test_a_rotation_brings_in_no_weak_or_repeated_key(chain: Chain) -> None:
+    good = decode_tx(rotate(LI_MEI)).body.keyset  # type: ignore[union-attr]
+    weak = SigningKey("#weak", "Ed25519", WEAK_KEY)
+    twice = SigningKey("#key-2", "Ed25519", good.keys[0].public)
+    for extra, code in ((weak, "KEY_WEAK"), (twice, "KEYSET_INVALID")):
+        keyset = KeySet((*good.keys, extra), (), good.next)
+        assert chain.one(rotate(LI_MEI, keyset=keyset)) == code
+
+
 def test_rotations_come_in_their_order(chain: Chain) -> None:
     assert chain.one(rotate(LI_MEI, seq=0)) == "SEQ_STALE"
     assert chain.one(rotate(LI_MEI, seq=2)) == "SEQ_AHEAD"
