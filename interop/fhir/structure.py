@@ -2,7 +2,8 @@
 
 `fhir.resources` (R4B models) finds unknown elements, wrong cardinality and malformed primitives. It
 coerces where FHIR does not (`"1.00"` for a decimal, `1` for a boolean) and does not enforce codes, so
-JSON types and closed code lists are checked here against the same models.
+JSON types are checked here against the same models, and codes where the model knows the whole list (it
+marks a shortened one with "+").
 """
 
 from decimal import Decimal
