@@ -3,6 +3,7 @@
 - `migrate` makes the database.
 - `hang` puts a record whose source stops after MB megabytes.
 - `weigh` puts and reads MB megabytes, made and checked on the fly, and prints how much the process grew.
+- `crowd` puts, reads and erases from eight threads at once, and prints what went wrong.
 """
 
 import io
@@ -10,6 +11,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 import tracemalloc
 from hashlib import sha256
@@ -66,6 +68,31 @@ def weigh(size: int) -> dict[str, object]:
     }
 
 
+def crowd() -> list[str]:
+    """Eight threads put, read and erase at once; what went wrong."""
+    from storage.api import storage_from_settings
+
+    storage, wrong = storage_from_settings(), list[str]()
+
+    def one(thread: int) -> None:
+        for turn in range(3):
+            data, key = os.urandom(thread * 300_000 + turn), os.urandom(32)
+            try:
+                stored = storage.put(io.BytesIO(data), record_id=RECORD, version=1, data_key=key)
+                if b"".join(storage.read(stored.manifest, key)) != data:
+                    wrong.append("wrong bytes")
+                storage.erase(stored.manifest)
+            except Exception as error:
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return wrong
+
+
 RECORD = "6f1d2c3b-4a59-4e68-8c7d-0123456789ab"
 
 
@@ -83,7 +110,7 @@ def main() -> None:
         source = Source(size, hang=True)
         storage_from_settings().put(source, record_id=RECORD, version=1, data_key=os.urandom(32))
     else:
-        print(json.dumps(weigh(size)))
+        print(json.dumps(weigh(size) if what == "weigh" else crowd()))
 
 
 if __name__ == "__main__":

@@ -98,3 +98,8 @@ def test_memory_does_not_grow_with_the_record(home: Path, megabytes: int) -> Non
     assert told["both_rss_mb"] < 64, told
     assert told["put_python_mb"] < 48, told
     assert told["get_python_mb"] < 48, told
+
+
+def test_eight_threads_put_read_and_erase_at_once(home: Path) -> None:
+    assert json.loads(run(home, "-m", "tests.storage.process", "crowd")) == []
+    assert files(home) == []
