@@ -114,7 +114,7 @@ def _on_vote(state: HeightState, happened: VoteReceived) -> Transition:
     validator = state.validators.get(vote.validator_index)
     if vote.height != state.height or validator is None or validator.address != vote.validator_address:
         return state, ()
-    votes, contradicted = state.votes.added(vote, validator.power, state.round)
+    votes, contradicted = state.votes.added(vote, state.validators, state.round)
     state, effects = _woken(state.with_(votes=votes))
     evidence = (EvidenceFound(contradicted, vote),) if contradicted else ()
     return state, effects + evidence

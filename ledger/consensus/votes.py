@@ -4,8 +4,9 @@ Rules
 - Power counts once per validator and block. Who votes for two blocks counts towards each (the paper counts
   senders per value) but once towards "any", and is reported once as an equivocator.
 - Two votes that differ only in time or signature are one vote: the first is kept.
-- At most MAX_VALUES different votes of one validator are kept per round and type, and votes of rounds more
-  than MAX_ROUNDS_AHEAD ahead only as the fact that their sender is there: a flood costs bounded memory.
+- Of one validator's votes in a round and type MAX_VALUES are kept, and beyond them only those for what more
+  than a third voted for: an equivocator's flood costs bounded memory and never hides a quorum it is part of.
+- Votes of rounds more than MAX_ROUNDS_AHEAD ahead are kept only as the fact that their sender is there.
 - Round to skip to (line 55): the highest round that validators with more than a third of the power have
   reached or passed. One of them is correct.
 """
@@ -29,11 +30,14 @@ class VoteSet:
     power: Mapping[BlockID, int] = field(default_factory=dict)
     any_power: int = 0
 
-    def added(self, vote: Vote, power: int) -> "VoteSet":
-        """The set with `vote` of a validator of `power`; the same set when it says nothing new."""
+    def added(self, vote: Vote, validators: ValidatorSet) -> "VoteSet":
+        """The set with `vote`; the same set when it says nothing new."""
         mine = self.votes.get(vote.validator_index, ())
-        if len(mine) >= MAX_VALUES or any(known.block_id == vote.block_id for known in mine):
+        if any(known.block_id == vote.block_id for known in mine):
             return self
+        if len(mine) >= MAX_VALUES and not validators.has_one_third(self.power.get(vote.block_id, 0)):
+            return self
+        power = validators.validators[vote.validator_index].power
         return VoteSet(
             {**self.votes, vote.validator_index: (*mine, vote)},
             {**self.power, vote.block_id: self.power.get(vote.block_id, 0) + power},
@@ -74,13 +78,15 @@ class VoteKeeper:
             return self
         return VoteKeeper(self.sets, {**self.reached, index: round_})
 
-    def added(self, vote: Vote, power: int, current_round: int) -> tuple["VoteKeeper", Vote | None]:
+    def added(
+        self, vote: Vote, validators: ValidatorSet, current_round: int
+    ) -> tuple["VoteKeeper", Vote | None]:
         """With `vote`; and the earlier vote that it contradicts, the first time that its sender does so."""
         keeper = self.heard(vote.validator_index, vote.round)
         if vote.round > current_round + MAX_ROUNDS_AHEAD:
             return keeper, None
         before = keeper.of(vote.round, vote.type)
-        after = before.added(vote, power)
+        after = before.added(vote, validators)
         if after is before:
             return keeper, None
         mine = after.votes[vote.validator_index]

@@ -131,7 +131,9 @@ class Cluster:
             host = self.random.choice(list(self.hosts.values()))
             begin = self.random.randrange(self.profile.calm_at)
             self.at(begin, lambda host=host: self._crash(host))
-            self.at(self.random.randrange(begin, self.profile.calm_at) + 1, lambda host=host: self._restart(host))
+            self.at(
+                self.random.randrange(begin, self.profile.calm_at) + 1, lambda host=host: self._restart(host)
+            )
         self.at(self.profile.calm_at, lambda: setattr(self, "cut", frozenset()))
         self.at(GOSSIP_EVERY, self._gossip)
         for index in self.byzantine:
@@ -238,7 +240,9 @@ class Cluster:
             if len(other.chain) >= decided.height:
                 theirs = other.chain[decided.height - 1].decision
                 if theirs is None or theirs[1] != decided.block_id:
-                    raise Fork(self.seed, f"hosts {other.index}, {host.index} differ at height {decided.height}")
+                    raise Fork(
+                        self.seed, f"hosts {other.index}, {host.index} differ at height {decided.height}"
+                    )
         host.chain.append(host.state)
         if len(host.chain) < self.profile.heights:
             self._begin(host)
@@ -308,7 +312,9 @@ class Cluster:
             theirs = host.state.votes.sets.get(key)
             for index, mine in votes.votes.items():
                 for vote in mine:
-                    if theirs is None or all(vote.block_id != v.block_id for v in theirs.votes.get(index, ())):
+                    if theirs is None or all(
+                        vote.block_id != v.block_id for v in theirs.votes.get(index, ())
+                    ):
                         yield VoteReceived(vote)
 
     # -- blocks and lies -------------------------------------------------------------------------------------
@@ -327,14 +333,19 @@ class Cluster:
         """Mallory: for a height and round that somebody is in, say something different to everybody."""
         host = self.random.choice(list(self.hosts.values()))
         height, round_ = host.state.height, host.state.round + self.random.choice((0, 0, 0, 0, 1))
-        proposals = [p.block_id for h in self.hosts.values() for p in h.state.proposals.values() if p.height == height]
+        proposals = [
+            p.block_id for h in self.hosts.values() for p in h.state.proposals.values() if p.height == height
+        ]
         fresh = [self.make_block(height, f"mallory {self.count} {i}", i > 0) for i in range(3)]
         for peer in self.hosts:
             if self.validators.proposer_at(round_).address == self._address(index):
                 block = self.random.choice(fresh + proposals)
                 pol = self.random.randrange(-1, round_)
                 self.send_to(
-                    index, peer, self._known(block, height), ProposalReceived(Proposal(height, round_, pol, block))
+                    index,
+                    peer,
+                    self._known(block, height),
+                    ProposalReceived(Proposal(height, round_, pol, block)),
                 )
             for type_ in (VoteType.PREVOTE, VoteType.PRECOMMIT):
                 block = self.random.choice([*proposals, NIL])
