@@ -65,6 +65,6 @@ export class CredentialRefused extends WalletError {
 
 /**
  * The device's key store cannot do it. `code`: `unavailable` (no IndexedDB: private window or blocked storage),
- * `exists`, `missing`, `full`, `failed`.
+ * `exists`, `missing`, `damaged`, `full`, `failed`.
  */
 export class KeystoreError extends WalletError {}

@@ -122,9 +122,17 @@ export class Keystore {
     return { iv, ct: new Uint8Array(ct) };
   }
 
+  async #unwrap(place, iv, ct) {
+    const params = { name: "AES-GCM", iv, additionalData: utf8(place) };
+    try {
+      return new Uint8Array(await crypto.subtle.decrypt(params, this.#wrapping, ct));
+    } catch {
+      throw new KeystoreError("damaged", "a key on this device is damaged: set this device up again, or recover");
+    }
+  }
+
   async #lend(place, { iv, ct }, use) {
-    const additionalData = utf8(place);
-    const seed = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, this.#wrapping, ct));
+    const seed = await this.#unwrap(place, iv, ct);
     try {
       return await use(seed);
     } finally {

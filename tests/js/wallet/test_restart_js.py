@@ -1,4 +1,4 @@
-"""A phone that is switched off: the keys are there when the browser starts again, and only in that profile."""
+"""A phone that is switched off: its keys are there when it starts again, and only there."""
 
 from pathlib import Path
 from typing import Any
