@@ -97,7 +97,7 @@ class Application:
             check_clock(result.body.issued_at, now_ms)
         except Rejected as refusal:
             return CheckResult(refusal.code, refusal.reason, tx_hash(wire))
-        return CheckResult(Code.OK, "", tx_hash(wire), result.body.author)
+        return CheckResult(Code.OK, "", tx_hash(wire))
 
     def prepare_proposal(self, txs: Sequence[bytes], max_bytes: int, time_ms: int) -> list[bytes]:
         """Those of `txs`, in order and within `max_bytes`, that pass one after another at this time."""

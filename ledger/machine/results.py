@@ -16,12 +16,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether a mempool may hold the transaction. `sender` is the author, for per-author limits."""
+    """Whether a mempool may hold the transaction, and if not, which rule and why."""
 
     code: Code
     reason: str = ""
     tx_hash: bytes = b""
-    sender: str = ""
 
     @property
     def ok(self) -> bool:
@@ -62,7 +61,6 @@ class Info:
     height: int
     app_hash: bytes
     time_ms: int
-    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ async function checkState(report, root, key, value, given) {
     await report.refused("present shown as absent", "ProofError", absent);
   }
   await report.refused("another root", "ProofError", () => proof.verifyPresence(new Uint8Array(32), key, utf8("v"), given));
+  await report.refused("absent elsewhere", "ProofError", () => proof.verifyAbsence(new Uint8Array(32), key, given));
   await report.refused("cut off", "ProofError", () => proof.verifyAbsence(root, key, given.subarray(0, given.length - 1)));
 }
 

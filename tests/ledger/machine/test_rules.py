@@ -103,6 +103,16 @@ def test_a_late_transaction_is_refused_and_its_nonce_is_forgotten_only_then(chai
     assert chain.app.query(key).value is None
 
 
+def test_a_nonce_that_is_used_again_after_it_was_forgotten_is_remembered_anew(chain: Chain) -> None:
+    nonce = b64u_of("again", 16)
+    assert chain.one(grant(nonce=nonce), NOON + 1) == "OK"
+    later = NOON + 2 * HOUR
+    wire = revoke(nonce=nonce, issued_at=later)
+    assert chain.one(wire, later) == "OK"
+    chain.block(time_ms=later + 1)
+    assert chain.one(wire, later + 2) == "NONCE_USED"
+
+
 @pytest.mark.parametrize("life", [0, -1, 7 * DAY + 1])
 def test_a_window_that_is_empty_or_too_long_is_refused(chain: Chain, life: int) -> None:
     assert chain.one(grant(not_after=NOON + life)) == "WINDOW_INVALID"
@@ -149,6 +159,17 @@ def test_a_good_signature_is_remembered_for_its_key_only(chain: Chain) -> None:
     assert chain.app.check_tx(wire, NOON).ok
     assert chain.one(rotate(LI_MEI)) == "OK"
     assert chain.one(wire) == "KEY_UNKNOWN"
+
+
+def test_a_signature_that_held_for_an_old_key_does_not_hold_for_its_successor_of_the_same_name(
+    chain: Chain,
+) -> None:
+    wire = grant()
+    assert chain.app.check_tx(wire, NOON).ok
+    good = decode_tx(rotate(LI_MEI)).body.keyset  # type: ignore[union-attr]
+    renamed = SigningKey("#key-1", "Ed25519", b64u_encode(public_key_of(MALLORY.seed)))
+    assert chain.one(rotate(LI_MEI, keyset=KeySet((*good.keys, renamed), (), good.next))) == "OK"
+    assert chain.one(wire) == "SIGNATURE_INVALID"
 
 
 # Identity

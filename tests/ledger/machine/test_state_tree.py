@@ -89,6 +89,18 @@ def test_no_proof_for_one_key_shows_the_absence_of_a_present_one(
         verify_absence(tree.root, key, prove(tree, other))
 
 
+@given(PAIRS, KEYS)
+def test_an_older_state_does_not_show_the_absence_of_what_came_since(
+    pairs: dict[bytes, bytes], key: bytes
+) -> None:
+    before = StateTree().update(pairs | {b"other": b"o"}).update({key: None})
+    after = before.update({key: b"here"})
+    proof = prove(before, key)
+    verify_absence(before.root, key, proof)
+    with pytest.raises(ProofError, match="another root"):
+        verify_absence(after.root, key, proof)
+
+
 @given(PAIRS, KEYS, KEYS, KEYS)
 def test_neighbours_that_are_not_adjacent_hide_no_key(
     pairs: dict[bytes, bytes], hidden: bytes, one: bytes, two: bytes
