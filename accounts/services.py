@@ -52,22 +52,8 @@ def person_ensure(
     details = {"name": name, "name_zh": name_zh, "role": role, "title": title, "organisation": organisation}
     person, created = Person.objects.update_or_create(
         handle=handle,
-        defaults={
-            "name": name,
-            "name_zh": name_zh,
-            "role": role,
-            "title": title,
-            "organisation": organisation,
-        },
-        create_defaults={
-            "name": name,
-            "name_zh": name_zh,
-            "role": role,
-            "title": title,
-            "organisation": organisation,
-            "language": language,
-            "time_zone": time_zone,
-        },
+        defaults=details,
+        create_defaults={**details, "language": language, "time_zone": time_zone},
     )
     if created:
         person.set_unusable_password()
