@@ -41,6 +41,15 @@ const COPIES = [
   { file: "pico.min.css", packages: ["@picocss/pico"], from: "node_modules/@picocss/pico/css/pico.min.css" },
 ];
 
+// dicom-parser asks for Node's zlib as it loads; a browser has none, so deflated files say that they need an inflater.
+const withoutZlib = {
+  name: "without-zlib",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^zlib$/ }, () => ({ path: "zlib", namespace: "empty" }));
+    onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "export {};" }));
+  },
+};
+
 async function bundle({ file, source }) {
   await build({
     stdin: { contents: source, resolveDir: ".", sourcefile: "entry.js" },
@@ -52,7 +61,8 @@ async function bundle({ file, source }) {
     platform: "browser",
     target: "es2022",
     legalComments: "none",
-    external: ["crypto", "zlib"], // Node-only branches that a browser never takes
+    external: ["crypto"], // hpke asks for it only where there is no WebCrypto
+    plugins: [withoutZlib],
   });
 }
 
