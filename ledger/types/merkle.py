@@ -3,7 +3,8 @@
 Rules
 - leaf = SHA-256(0x00 ‖ bytes), inner = SHA-256(0x01 ‖ left ‖ right), the empty tree is SHA-256 of nothing.
 - A tree of n leaves splits at the largest power of two below n.
-- A proof's aunts run from the leaf upwards. It is sound only for the exact number of leaves.
+- A proof's aunts run from the leaf upwards. A root does not commit to the number of leaves: a proof's total
+  gives its shape only, so whoever needs the count takes it from elsewhere.
 - A multiproof (docs/formats.md section 5) lists the missing sibling hashes as met depth first, left to right;
   too few, too many or out-of-order indices are refused.
 """
