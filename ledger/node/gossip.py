@@ -80,9 +80,18 @@ class Gossip:
             self._since_heartbeat += STALL_S
             stalled = self._host.step is not Step.WAITING and self._host.steps == self._seen_steps
             self._seen_steps = self._host.steps
-            if stalled or self._since_heartbeat >= HEARTBEAT_S:
-                self._since_heartbeat = 0.0
-                self._mesh.broadcast(messages.encode(self._status(asks=stalled)))
+            if stalled:
+                self.ask()
+            elif self._since_heartbeat >= HEARTBEAT_S:
+                self._tell(asks=False)
+
+    def ask(self) -> None:
+        """Tell everyone where we stand and ask for what we miss."""
+        self._tell(asks=True)
+
+    def _tell(self, asks: bool) -> None:
+        self._since_heartbeat = 0.0
+        self._mesh.broadcast(messages.encode(self._status(asks)))
 
     def _status(self, asks: bool) -> Status:
         return Status(self._store.height, self._host.round, asks)

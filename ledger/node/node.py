@@ -128,6 +128,9 @@ class Node:
     def broadcast(self, message: Message) -> None:
         self.mesh.broadcast(messages.encode(message))
 
+    def ask(self) -> None:
+        self._gossip.ask()
+
     def reaches(self, address: bytes) -> bool:
         return address == self.address or self._peer_of.get(address) in self.mesh.peers
 

@@ -62,6 +62,8 @@ MAX_ROUNDS_AHEAD = 100
 MAX_EARLY = 1_000
 ABSENT_PROPOSER_MS = 30
 HOPELESS_ROUND_MS = 10
+BEHIND_S = 0.03
+"""How long others may be a height ahead of us before we ask them for it."""
 PROOF_DELAY_S = 0.004
 """How long a due proof block waits: late precommits get into it, and so may the next transaction."""
 
@@ -74,6 +76,9 @@ class Surroundings(Protocol):
 
     def reaches(self, address: bytes) -> bool:
         """Whether the validator with this address is connected (or is us)."""
+
+    def ask(self) -> None:
+        """Tell every connected validator where we stand, and ask for what we miss."""
 
     def committed(self, stored: StoredBlock) -> None:
         """A block was stored and executed."""
@@ -238,6 +243,9 @@ class ConsensusHost:
 
     def _enqueue(self, item: _Item) -> None:
         self._inbox.append(item)
+        self._drain()
+
+    def _drain(self) -> None:
         if self._draining:
             return
         self._draining = True
@@ -268,8 +276,7 @@ class ConsensusHost:
         self._inbox.extendleft(reversed(own))
         if self._decided is not None:
             self._commit_decided(self._decided)
-        elif own and not self._draining:
-            self._enqueue(self._inbox.popleft())
+        self._drain()
 
     def _perform(self, effect: Effect) -> list[_Item]:
         """Do one effect; returns what we have to say ourselves, to be taken before anything else."""
@@ -287,6 +294,8 @@ class ConsensusHost:
             self._around.broadcast(BlockWanted(effect.height, effect.block_id.hash))
         elif isinstance(effect, StepEntered):
             self.steps += 1
+            if effect.round and effect.step is Step.PROPOSE:
+                log("new_round", height=effect.height, round=effect.round)
         elif isinstance(effect, EvidenceFound):
             log("evidence", height=effect.first.height, validator=effect.first.validator_address)
         elif isinstance(effect, SafetyViolated):
@@ -396,7 +405,15 @@ class ConsensusHost:
         return round_ <= self.round + MAX_ROUNDS_AHEAD
 
     def _keep_early(self, again: Callable[[], None]) -> None:
-        """A message of the next height: its time comes when we have stored this one."""
+        """A message of the next height: its time comes when we have stored this one.
+
+        It also tells that somebody has stored this one already: if we still have not in a moment, we ask.
+        """
+        if not self._early:
+            height = self.height
+            asyncio.get_running_loop().call_later(
+                BEHIND_S, lambda: self._around.ask() if self.height == height else None
+            )
         if len(self._early) < MAX_EARLY:
             self._early.append(again)
 
