@@ -41,7 +41,7 @@ def did_view(organisation: OrganisationRef, did: PairwiseDid | None, waiting: in
     return PatientOrganisation(
         organisation=organisation,
         did=did.did if did else "",
-        state=did.state if did else "none",
+        state=str(did.state) if did else "none",
         keyset=did.keyset if did else None,
         records_waiting=waiting,
     )
@@ -61,7 +61,7 @@ def record_view(record: Record, known: Organisations | None = None) -> RecordVie
         version=record.version,
         epoch=record.epoch,
         manifest=record.manifest,
-        state=record.state,
+        state=str(record.state),
         reason=record.reason,
         created_at=record.created_at,
     )
@@ -79,7 +79,7 @@ def request_view(request: AccessRequest, now: int, known: Organisations | None =
     grant = getattr(request, "grant", None)
     return RequestView(
         request_id=request.id,
-        state=AccessRequest.State.EXPIRED if over else request.state,
+        state=str(AccessRequest.State.EXPIRED if over else request.state),
         document=document,
         patient_code=code_shown(request.patient.code),
         requester_name=document["requester"]["name"],
@@ -106,7 +106,7 @@ def consent_view(
     return ConsentView(
         consent_id=grant.consent_id,
         request_id=grant.request_id,
-        state=Grant.State.EXPIRED if live and grant.valid_until <= now else grant.state,
+        state=str(Grant.State.EXPIRED if live and grant.valid_until <= now else grant.state),
         reason=grant.reason,
         subject=grant.subject,
         requester_name=artefact["requester"]["name"],

@@ -59,6 +59,7 @@ class World:
     ledger: Any
     clock: TestClock
     vault: FileVault
+    providers: list[MemoryProvider] = field(default_factory=list)
     organisations: dict[str, Organisation] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     phone: Phone = None  # type: ignore[assignment]
@@ -126,7 +127,7 @@ def empty_world(transactional_db: None, keys_on_disk: bytes) -> Iterator[World]:
     ports.bind(clock=clock, vault=vault, genesis=genesis, storage=Storage(providers, Policy(k=4, n=6)))
     ledger = SimLedger(genesis)
     ports.bind(ledger=ledger)
-    world = World(ledger, clock, vault)
+    world = World(ledger, clock, vault, providers)
     for slug, name, name_zh, kind in ORGANISATIONS:
         world.organisations[slug] = organisation_ensure(slug=slug, name=name, name_zh=name_zh, kind=kind)
     _people(world)

@@ -140,7 +140,9 @@ class Phone:
         keys = self.keys[organisation.organisation_id]
         ceiling = changes.pop("confidentiality", "N")
         chosen = [
-            offer for offer in detail.records if fits(facts(offer), request.types, request.dates, ceiling)
+            offer
+            for offer in detail.records
+            if fits(facts(offer), changes.get("types", request.types), request.dates, ceiling)
         ]
         if "records" in changes:
             wanted = changes.pop("records")

@@ -8,9 +8,7 @@ from wallet import api as wallet
 
 
 def ask(world, document, signature, person="okafor"):
-    return wallet.request_create(
-        person_id=world.people[person].id, document=document, signature=signature
-    )
+    return wallet.request_create(person_id=world.people[person].id, document=document, signature=signature)
 
 
 def test_forged_signature_is_refused(li_mei):
@@ -111,10 +109,11 @@ def test_unknown_code_is_not_found(li_mei):
 def test_guessing_codes_is_slowed_down(li_mei):
     from wallet.services.requests import ASKS_PER_MINUTE
 
+    for _ in range(ASKS_PER_MINUTE):
+        with pytest.raises(wallet.NotFound):
+            li_mei.tablet.ask("0000-0000")
     with pytest.raises(wallet.RateLimited):
-        for _ in range(ASKS_PER_MINUTE + 1):
-            with pytest.raises(wallet.NotFound):
-                li_mei.tablet.ask("0000-0000")
+        li_mei.tablet.ask("0000-0000")
     li_mei.clock.forward(61)
     li_mei.tablet.ask(li_mei.code("li-mei"))
 

@@ -99,7 +99,7 @@ def device_view(device: Device) -> ClinicianDevice:
         credential=device.credential,
         credential_hash=device.credential_hash,
         valid_until=device.valid_until,
-        state=device.state,
+        state=str(device.state),
         organisation=organisation_view(device.organisation_id),
     )
 

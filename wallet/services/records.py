@@ -192,7 +192,7 @@ def _row(
 def _answer(record: Record, made: set[str]) -> IngestedRecord:
     new = record.id in made
     made.discard(record.id)  # the same bytes twice in one call: the second is a duplicate of the first
-    return IngestedRecord(record_id=record.id, state=record.state, duplicate=not new)
+    return IngestedRecord(record_id=record.id, state=str(record.state), duplicate=not new)
 
 
 def _known(organisation_id: uuid.UUID, digests: list[str]) -> dict[str, Record]:
