@@ -14,6 +14,7 @@ Pixels are neither decoded nor loaded: a file of any size is read in bounded mem
 """
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ from interop.fhir.outcome import refuse
 
 # pydicom's warnings quote values, and a value may be a name; what matters is checked here.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+warnings.filterwarnings("ignore", module="pydicom")
 
 # The system of a PatientID whose issuer the file does not name.
 PATIENT_ID_SYSTEM = "urn:dicom:patient-id"

@@ -82,7 +82,7 @@ def _file(subject: Subject, source: DemoSource, day: date, root: str, number: in
 def _identify(data_set: FileDataset, subject: Subject, source: DemoSource, day: date, root: str) -> None:
     system, number = mrn(subject, source)
     data_set.SpecificCharacterSet = "ISO_IR 192"
-    data_set.PatientName = f"{subject.family}^{subject.given}={subject.name_zh}"
+    data_set.PatientName = f"{subject.family}^{subject.given}={subject.name_zh}".rstrip("=")
     data_set.PatientID, data_set.IssuerOfPatientID = number, system
     data_set.PatientBirthDate = subject.birth_date.strftime("%Y%m%d")
     data_set.PatientSex = subject.gender[0].upper()

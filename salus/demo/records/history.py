@@ -85,14 +85,16 @@ def _people(chart: Chart) -> Iterator[Json]:
         "url": "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation",
         "valueCode": "IDE",
     }
-    latin = {"use": "official", "family": subject.family, "given": [subject.given]}
+    names: list[Json] = [{"use": "official", "family": subject.family, "given": [subject.given]}]
+    if subject.name_zh:
+        names.append({"extension": [ideographic], "use": "official", "text": subject.name_zh})
     yield entry(
         chart.urn("patient"),
         {
             "resourceType": "Patient",
             "identifier": [{"type": hl7("v2-0203", "MR"), "system": system, "value": value}],
             "active": True,
-            "name": [latin, {"extension": [ideographic], "use": "official", "text": subject.name_zh}],
+            "name": names,
             "gender": subject.gender,
             "birthDate": subject.birth_date.isoformat(),
         },
