@@ -110,6 +110,13 @@ def test_the_desk_names_no_patient_and_shows_no_content(faces: Faces, clerk: Cli
     assert "718-7" not in listed
 
 
+def test_the_desk_speaks_chinese(clerk: Client) -> None:
+    clerk.cookies["django_language"] = "zh-hans"
+    shown = clerk.get("/desk/").content.decode()
+    assert "病历登记处" in shown
+    assert "Records desk" not in shown.replace(">Records desk · ", "")
+
+
 def test_the_desk_without_a_file_or_with_a_wrong_code_says_so(clerk: Client) -> None:
     assert clerk.post("/desk/", {"patient_code": ""}).status_code == 400
     good = SimpleUploadedFile("good.json", b"{}")

@@ -202,7 +202,7 @@ def test_a_revoked_consent_reads_nothing(faces: Faces) -> None:
     faces.consent_to_payment()
     person = faces.world.people["amina-diallo"].id
     (consent,) = wallet.consents_for_patient(person_id=person)
-    wallet.consent_revoke_custodial(person_id=person, consent_ids=[consent.consent_id], pin=PIN)
+    wallet.consent_revoke_custodial(person_id=person, consents=[consent.consent_id], pin=PIN)
     faces.world.settle()
     assert outcome(claims_of(faces))[:2] == (403, "forbidden")
 
