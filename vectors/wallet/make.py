@@ -20,8 +20,8 @@ sys.path.insert(0, str(HERE.parent.parent))
 from ledger.types.signing import public_key_of, sign  # noqa: E402
 from wallet.core import consent, credential, did_key, envelope, grant, narrow, request, suites  # noqa: E402
 from wallet.core._ledger import b64u_encode  # noqa: E402
-from wallet.core.credential_issuer import issue_credential, issuer_did  # noqa: E402
 from wallet.core.errors import RuleError  # noqa: E402
+from wallet.credential_issuer import issue_credential, issuer_did  # noqa: E402
 
 NOW = 1_790_000_000_000
 DAY = 24 * 3600 * 1000

@@ -24,10 +24,10 @@ from ledger.api import (
 )
 from wallet import ports
 from wallet.core.credential import verify_credential
-from wallet.core.credential_issuer import issue_credential
 from wallet.core.did_key import ed25519_of
 from wallet.core.request import credential_hash
 from wallet.core.suites import public_key
+from wallet.credential_issuer import issue_credential
 from wallet.errors import Invalid, NotFound, Refused
 from wallet.models import ClinicianDevice as Device
 from wallet.models.keys import LedgerState

@@ -24,8 +24,8 @@ from tests.wallet.core.cast import (
 from wallet.core import credential
 from wallet.core._ledger import b64u_decode, b64u_encode
 from wallet.core.credential import verify_credential
-from wallet.core.credential_issuer import issue_credential, issuer_did
 from wallet.core.errors import CredentialRefused
+from wallet.credential_issuer import issue_credential, issuer_did
 
 FIELDS = {
     "subject": OKAFOR,

@@ -14,7 +14,7 @@ import didkit
 from asgiref.sync import async_to_sync
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from wallet.core._ledger import b64u_encode
+from ledger.api import b64u_encode
 from wallet.core.did_key import KeyType, PublicKey, did_key, key_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
