@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from nacl.signing import SigningKey
 
-from ledger.machine.application import Application
 from ledger.node.errors import HomeInvalid
 from ledger.node.signer import GuardFile
 from ledger.types.genesis import Genesis, GenesisValidator
 from ledger.types.ids import address_of
 
 PORTS_PER_NODE = 10
+APP_VERSION = 1
+"""The version of the rules, as headers name it."""
 _POWER = 10
 _CERTIFICATE_DAYS = 3650
 
@@ -136,9 +137,7 @@ def _genesis(
         for node, key in zip(nodes, keys, strict=True)
     )
     now_ms = time.time_ns() // 1_000_000
-    genesis = Genesis(
-        chain_id, now_ms * 1_000_000, validators, app_state, app_version=Application().info().version
-    )
+    genesis = Genesis(chain_id, now_ms * 1_000_000, validators, app_state, app_version=APP_VERSION)
     return json.dumps(genesis.to_json(), indent=1).encode() + b"\n"
 
 

@@ -101,7 +101,8 @@ async def query_proven(node: Node, params: Params) -> dict[str, Any]:
 def _proven(node: Node, key: bytes) -> dict[str, Any]:
     """The state whose root the last header carries."""
     height = node.store.height
-    found = node.executor.app.query(key, True, height if not node.executor.state.proof_due else height - 1)
+    proven = height - 1 if node.executor.state.proof_due else height
+    found = node.executor.app.query_at(proven, key, True)
     return {
         "signed_header": signed_header(node, height),
         "height": str(found.height),

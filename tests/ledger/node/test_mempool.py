@@ -1,0 +1,71 @@
+"""The pool of waiting transactions: order, bounds, and no drift between what it says and what it holds."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.machine.results import CheckResult
+from ledger.node.errors import MempoolRefused
+from ledger.node.mempool import BUSY, Mempool
+from ledger.types.tx_errors import Code
+
+
+def accept(wire: bytes) -> CheckResult:
+    return CheckResult(Code.OK)
+
+
+def test_transactions_leave_in_the_order_in_which_they_came() -> None:
+    pool = Mempool(accept)
+    for wire in (b"b", b"a", b"c"):
+        assert pool.add(wire)
+    assert pool.oldest(1000, 10) == [b"b", b"a", b"c"]
+    assert pool.oldest(1000, 2) == [b"b", b"a"]
+
+
+def test_same_transaction_twice_is_held_once() -> None:
+    pool = Mempool(accept)
+    assert pool.add(b"a")
+    assert not pool.add(b"a")
+    assert (len(pool), pool.bytes) == (1, 1)
+
+
+def test_full_pool_says_busy_and_try_again() -> None:
+    pool = Mempool(accept, max_txs=2)
+    pool.add(b"a")
+    pool.add(b"b")
+    with pytest.raises(MempoolRefused) as refused:
+        pool.add(b"c")
+    assert (refused.value.code, refused.value.permanent) == (BUSY, False)
+    pool.remove([b"a"])
+    assert pool.add(b"c")
+
+
+def test_bytes_are_bounded_too() -> None:
+    pool = Mempool(accept, max_bytes=10)
+    pool.add(b"123456")
+    with pytest.raises(MempoolRefused, match="busy"):
+        pool.add(b"123456789")
+
+
+def test_recheck_drops_what_the_block_made_invalid() -> None:
+    allowed = {b"a", b"b"}
+    pool = Mempool(lambda wire: CheckResult(Code.OK if wire in allowed else Code.NONCE_USED))
+    pool.add(b"a")
+    pool.add(b"b")
+    allowed.discard(b"a")
+    assert [(wire, result.code) for wire, result in pool.recheck()] == [(b"a", Code.NONCE_USED)]
+    assert list(pool) == [b"b"]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=4)), max_size=50))
+def test_count_and_bytes_never_drift_from_the_content(steps: list[tuple[bool, bytes]]) -> None:
+    pool, model = Mempool(accept), dict[bytes, None]()
+    for adding, wire in steps:
+        if adding:
+            pool.add(wire)
+            model.setdefault(wire)
+        else:
+            pool.remove([wire])
+            model.pop(wire, None)
+    assert list(pool) == list(model)
+    assert pool.bytes == sum(map(len, model))
