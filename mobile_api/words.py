@@ -112,7 +112,7 @@ def word(kind: str, code: str) -> str:
     if kind == "type" and "." in code:
         whole, part = code.split(".", 1)
         return f"{word('type', whole)}: {word('part', part.lower())}"
-    return str(WORDS[kind].get(code, code))
+    return str(WORDS[kind].get(code.lower() if kind == "role" else code, code))
 
 
 def dictionary() -> dict[str, dict[str, str]]:

@@ -17,17 +17,20 @@ self.addEventListener("activate", (event) => {
 });
 
 /** Static files: the network's copy, else the last one seen; so a new version is never held back. */
-async function staticFile(request) {
-  const cache = await caches.open(CACHE);
+async function staticFile(event) {
+  let fresh;
   try {
-    const fresh = await fetch(request);
-    if (fresh.ok) await cache.put(request, fresh.clone());
-    return fresh;
+    fresh = await fetch(event.request);
   } catch (error) {
-    const kept = await cache.match(request);
+    const kept = await caches.match(event.request);
     if (kept) return kept;
     throw error;
   }
+  if (fresh.ok) {
+    const copy = fresh.clone();
+    event.waitUntil(caches.open(CACHE).then((cache) => cache.put(event.request, copy)).catch(() => {}));
+  }
+  return fresh;
 }
 
 self.addEventListener("fetch", (event) => {
@@ -37,7 +40,7 @@ self.addEventListener("fetch", (event) => {
   if (request.mode === "navigate") {
     event.respondWith(fetch(request).catch(() => caches.match("/offline/")));
   } else if (url.pathname.startsWith("/static/")) {
-    event.respondWith(staticFile(request));
+    event.respondWith(staticFile(event));
   }
 });
 

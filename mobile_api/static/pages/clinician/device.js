@@ -15,12 +15,15 @@ function step(done) {
     i < done ? el("span", { class: "badge ok" }, "✓") : i === done ? el("span", { class: "badge warn" }, "…") : "")));
 }
 
+let leaving = false;
+
 /** Goes on as soon as the ledger has it. */
 async function look() {
   const device = await thisDevice();
-  if (!device) return;
+  if (!device || leaving) return;
   if (device.state === "pending") step(2);
   if (device.state === "registered") {
+    leaving = true;
     step(3);
     location.assign("/clinician/");
   }

@@ -40,20 +40,21 @@ export async function proofOfPossession({ challenge, person_id }) {
   return { did, seal_key, challenge, signature: b64uEncode(await signer.sign(message)) };
 }
 
-/** The wallet's entry for this very device, or null. */
+/** The wallet's entry for this very device, or null. Looking makes no keys. */
 export async function thisDevice() {
-  const { did } = await identity();
+  const store = await keystore();
+  if (!(await store.slots("signing")).includes(slot)) return null;
+  const did = didKey((await store.signer(slot)).public);
   return (await getJson("/api/clinician/devices")).find((device) => device.did === did) ?? null;
 }
 
-/** What is wrong with this device, in words; null when it can ask. */
-export async function deviceProblem() {
+/** Refuses a device that cannot ask. */
+async function registeredDevice() {
   const device = await thisDevice();
-  if (device?.state === "registered") return null;
-  return {
-    title: gettext("This browser is not your registered device."),
-    next: gettext("Open “This device” and register it first."),
-  };
+  if (device?.state === "registered") return device;
+  throw Object.assign(new Error(gettext("This browser is not your registered device.")), {
+    next: gettext("Register it first: reload this page."),
+  });
 }
 
 /** The claims of the credential that the hospital issued: what a request has to say, word for word. */
@@ -64,11 +65,7 @@ function subjectOf(jwt) {
 
 /** A signed request to the patient: {document, signature}, ready to be sent. */
 export async function signedRequest(patient, asked, now = Date.now()) {
-  const device = await thisDevice();
-  if (device?.state !== "registered") {
-    const { title, next } = await deviceProblem();
-    throw Object.assign(new Error(title), { next });
-  }
+  const device = await registeredDevice();
   const id = freshId();
   const store = await keystore();
   const access = await store.createSigningKey(accessSlot(id));

@@ -5,7 +5,7 @@ import { postJson } from "../http.js";
 import { gettext } from "../i18n.js";
 import { follow, redraw } from "../live.js";
 import { registerWorker } from "../shell.js";
-import { deviceProblem, signedRequest } from "./device_keys.js";
+import { signedRequest, thisDevice } from "./device_keys.js";
 import { codeIn, scanCode } from "./scan.js";
 
 const form = byId("ask");
@@ -75,6 +75,7 @@ byId("scan").addEventListener("click", async () => {
 });
 
 registerWorker();
-deviceProblem().then((problem) => problem && byId("device-note").replaceChildren(note("warn", problem.title, problem.next)))
+// Another browser of the same clinician is another device: it registers first.
+thisDevice().then((device) => device?.state === "registered" || location.replace("/clinician/device/"))
   .catch((error) => showError(byId("device-note"), error));
 follow(() => redraw());

@@ -20,14 +20,17 @@ const FIRST = ["Patient", "AllergyIntolerance", "Condition", "MedicationRequest"
 
 const demand = (holds, what) => { if (!holds) throw new Error(`the grant does not hold: ${what}`); };
 
-/** The grant, checked against the request this device made and the consent that the ledger committed. */
-export async function checkedGrant(request, consentId) {
+/**
+ * The grant, checked against the request this device made and the consent that the ledger committed.
+ * @param {object} request @param {{consent_id: string, tx_hash: string}} consent
+ */
+export async function checkedGrant(request, { consent_id: consentId, tx_hash: txHash }) {
   const askedAt = Date.now();
-  const grant = await getJson(`/api/clinician/consents/${consentId}/grant`);
+  const [grant, { body }] = await Promise.all([
+    getJson(`/api/clinician/consents/${consentId}/grant`), verifiedTransaction(txHash)]);
   const { artefact } = grant;
   parseArtefact(artefact);
   const salt = b64uDecode(grant.salt, 32);
-  const { body } = await verifiedTransaction(grant.consent.tx_hash);
   const handles = await orderedHandles(salt, artefact.records);
   demand(artefact.request === (await requestHash(request.document)), "it answers another request");
   demand(body.type === "ConsentGranted" && body.consent === consentId && artefact.id === consentId, "another consent");

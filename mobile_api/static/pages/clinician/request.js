@@ -15,6 +15,8 @@ const result = byId("result");
 const chart = new Chart(byId("chart"), "");
 let opening = null;
 let timer = 0;
+let painted = false;
+let known = null; // this page's request, once the server has shown it
 
 const WORDS = () => ({
   requested: [gettext("Waiting for the patient's answer."), gettext("Their phone rings now. This page opens the record by itself.")],
@@ -45,6 +47,7 @@ async function present() {
 
 async function refresh() {
   const { request, consent } = await present();
+  known = request;
   if (!consent) {
     const waiting = request.state === "requested";
     say(request.state, waiting ? el("p", { class: "quiet" }, el("span", { "data-until": request.expires_at })) : "");
@@ -65,7 +68,7 @@ function showActive(consent) {
   tick();
 }
 
-/** Opens once; a second call while it is open does nothing. */
+/** Opens once; a second call while it is open does nothing. @param {{consent_id: string, tx_hash: string}} consent */
 async function open(request, consent) {
   if (opening) return;
   if (!(await canOpen(request.request_id))) {
@@ -73,11 +76,11 @@ async function open(request, consent) {
     return byId("waiting").replaceChildren(note("warn", gettext("This request was made on another device."), gettext("Open it there.")));
   }
   opening = new AbortController();
-  showActive(consent);
-  closeOnTime(consent.valid_until);
   performance.mark("grant-known");
-  const grant = await checkedGrant(request, consent.consent_id);
+  const grant = await checkedGrant(request, consent);
   performance.mark("grant-checked");
+  showActive(grant.consent);
+  closeOnTime(grant.consent.valid_until);
   chart.setCode(request.patient_code);
   const failed = await openAll(request, grant, { signal: opening.signal, show, onKeys: () => performance.mark("keys-here") });
   if (failed && !opening.signal.aborted) {
@@ -89,7 +92,8 @@ async function open(request, consent) {
 /** The first record on the screen ends the journey that is measured. */
 function show(record, bytes) {
   chart.add(bytes);
-  if (performance.getEntriesByName("first-paint-record").length) return;
+  if (painted) return;
+  painted = true;
   requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("first-paint-record")));
 }
 
@@ -124,8 +128,10 @@ function onEntries(entries) {
   const ended = mine.find((entry) => entry.kind === "consent.ended");
   // The feed says it first: the view closes before anything is asked of the server.
   if (ended && opening) return close(ended.payload.state === "revoked" ? "revoked" : "ended");
-  if (mine.some((entry) => entry.kind === "consent.active")) performance.mark("grant-told");
-  return refresh();
+  const active = mine.findLast((entry) => entry.kind === "consent.active");
+  if (!active || opening || !known) return refresh();
+  performance.mark("grant-told");
+  return open(known, active.payload);
 }
 
 keepTicking();

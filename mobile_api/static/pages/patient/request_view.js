@@ -8,7 +8,7 @@ const DURATIONS = () => [
   [900, gettext("15 minutes")], [3600, gettext("1 hour")], [14_400, gettext("4 hours")], [28_800, gettext("8 hours")],
   [86_400, gettext("1 day")], [604_800, gettext("7 days")], [2_592_000, gettext("30 days")], [7_776_000, gettext("90 days")],
 ];
-const word = (kind, code) => config.words[kind]?.[code] ?? code;
+const word = (kind, code) => config.words[kind]?.[kind === "role" ? code.toLowerCase() : code] ?? code;
 
 export function typeWord(type) {
   const [whole, part] = type.split(".");
