@@ -65,6 +65,18 @@ class World:
     phone: Phone = None  # type: ignore[assignment]
     tablet: Tablet = None  # type: ignore[assignment]
 
+    @classmethod
+    def with_ports(cls, genesis: dict[str, Any], ledger: Any) -> "World":
+        clock, vault = TestClock(), FileVault(secrets.token_bytes(32))
+        providers = [MemoryProvider(f"memory-{i}") for i in range(6)]
+        storage = Storage(providers, Policy(k=4, n=6))
+        ports.bind(clock=clock, vault=vault, genesis=genesis, storage=storage, ledger=ledger)
+        return cls(ledger, clock, vault, providers)
+
+    @staticmethod
+    def unbind() -> None:
+        ports.bind(ledger=None, clock=None, vault=None, genesis=None, storage=None)
+
     def settle(self, rounds: int = 6) -> None:
         """Let outbox, projector and re-sealing run until nothing is left to do."""
         for _ in range(rounds):
@@ -122,34 +134,21 @@ def keys_on_disk(tmp_path: Path, settings: Any) -> bytes:
 @pytest.fixture
 def empty_world(transactional_db: None, keys_on_disk: bytes) -> Iterator[World]:
     """Organisations and people exist in accounts; nothing is on the ledger."""
-    clock, vault, genesis = TestClock(), FileVault(secrets.token_bytes(32)), make_genesis(keys_on_disk)
-    providers = [MemoryProvider(f"memory-{i}") for i in range(6)]
-    ports.bind(clock=clock, vault=vault, genesis=genesis, storage=Storage(providers, Policy(k=4, n=6)))
-    ledger = SimLedger(genesis)
-    ports.bind(ledger=ledger)
-    world = World(ledger, clock, vault, providers)
-    for slug, name, name_zh, kind in ORGANISATIONS:
-        world.organisations[slug] = organisation_ensure(slug=slug, name=name, name_zh=name_zh, kind=kind)
-    _people(world)
+    genesis = make_genesis(keys_on_disk)
+    world = World.with_ports(genesis, None)
+    world.ledger = SimLedger(genesis)
+    ports.bind(ledger=world.ledger)
+    populate(world)
     yield world
-    ports.bind(ledger=None, clock=None, vault=None, genesis=None, storage=None)
+    world.unbind()
 
 
 @pytest.fixture
 def world(empty_world: World) -> World:
     """Everyone is registered: organisations, Dr Okafor's tablet, and the patients have codes but no keys."""
-    world = empty_world
-    for organisation in world.organisations.values():
-        wallet.organisation_create(organisation_id=organisation.id)
-    for organisation in world.organisations.values():
-        organisation.refresh_from_db()
-    for name in ("li-mei", "amina-diallo"):
-        wallet.patient_enrol(person_id=world.people[name].id)
-    world.phone = Phone(world.people["li-mei"].id)
-    world.tablet = Tablet(world.people["okafor"].id)
-    world.tablet.register()
-    world.settle()
-    return world
+    register_everyone(empty_world)
+    empty_world.settle()
+    return empty_world
 
 
 @pytest.fixture
@@ -170,6 +169,25 @@ def amina(world: World) -> World:
     world.ingest("amina-diallo", "riverside", ("Observation", b"hb 11.9"), ("Condition", b"gout"))
     world.settle()
     return world
+
+
+def populate(world: World) -> None:
+    """Organisations and people in accounts."""
+    for slug, name, name_zh, kind in ORGANISATIONS:
+        world.organisations[slug] = organisation_ensure(slug=slug, name=name, name_zh=name_zh, kind=kind)
+    _people(world)
+
+
+def register_everyone(world: World) -> None:
+    """Organisations on the ledger, codes for the patients, a credential for Dr Okafor's tablet."""
+    for organisation in world.organisations.values():
+        wallet.organisation_create(organisation_id=organisation.id)
+        organisation.refresh_from_db()
+    for name in ("li-mei", "amina-diallo"):
+        wallet.patient_enrol(person_id=world.people[name].id)
+    world.phone = Phone(world.people["li-mei"].id)
+    world.tablet = Tablet(world.people["okafor"].id)
+    world.tablet.register()
 
 
 def _people(world: World) -> None:
