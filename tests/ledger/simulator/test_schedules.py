@@ -12,6 +12,7 @@ FOUR = Profile()
 SEVEN = Profile(validators=7, byzantine=2, crashes=2)
 ROUGH = Profile(delay=250, loss=0.4, partitions=3, crashes=2, calm_at=1500, heights=1)
 AMNESIA = Profile(delay=120, loss=0.3, crashes=12, partitions=2, calm_at=1500, heights=1, durable_guard=False)
+LOSSY = Profile(delay=120, loss=0.5, partitions=4, crashes=0, calm_at=2500, heights=1)
 EQUIVOCATORS_ONLY = Profile(crashes=0, partitions=0, loss=0.0)
 
 
@@ -35,7 +36,7 @@ def first_fork(profile: Profile, seeds: range, **bug: Any) -> int | None:
 
 @pytest.mark.parametrize(
     ("profile", "schedules"),
-    [(FOUR, 1200), (SEVEN, 200), (ROUGH, 400), (EQUIVOCATORS_ONLY, 200)],
+    [(FOUR, 1200), (SEVEN, 150), (ROUGH, 400), (EQUIVOCATORS_ONLY, 250)],
     ids=["four", "seven", "rough", "liars"],
 )
 def test_correct_validators_agree_and_come_to_an_end(profile: Profile, schedules: int) -> None:
@@ -100,7 +101,7 @@ def test_same_seed_plays_the_same_run() -> None:
     ("profile", "bug"),
     [
         (replace(FOUR, partitions=3, loss=0.3), {"make_set": two_faults}),
-        (ROUGH, {"rules": LOCK_IGNORED}),
+        (LOSSY, {"rules": LOCK_IGNORED}),
         (ROUGH, {"rules": LOCK_DROPPED}),
         (AMNESIA, {}),
     ],
