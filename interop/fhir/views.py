@@ -118,7 +118,9 @@ def _search(request: HttpRequest, name: str, parameters: QueryDict) -> HttpRespo
         resource_type=name,
         how_to_ask=how_to_ask(),
     )
-    return fhir_response(searchset(query, resources, base_url()))
+    # Our own page reads on its person's host, and its session does not reach another one.
+    base = base_url() if "Authorization" in request.headers else request.build_absolute_uri("/fhir")
+    return fhir_response(searchset(query, resources, base))
 
 
 def _check_method(request: HttpRequest, method: str) -> None:
