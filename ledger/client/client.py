@@ -26,8 +26,8 @@ from ledger.types.commit import BlockIDFlag
 from ledger.types.genesis import Genesis
 from ledger.types.rpc_json import JsonShapeError, integer_of, time_from_text
 
-COMMIT_TURN_S = 3.0
-"""How long one validator may take to see a transaction committed before the next one is asked, too."""
+LEAST_TURN_S = 0.5
+"""How long one validator has at least to see a transaction committed before the next one is asked, too."""
 QUERY_WAIT_MS = 2_000
 MAX_PAGE = 100
 
@@ -68,8 +68,9 @@ class LedgerClient:
         commit later; the same bytes again return the same result).
         """
         deadline = time.monotonic() + timeout_s
+        turn_s = max(LEAST_TURN_S, timeout_s / len(self._transport.addresses))
         while (left_s := deadline - time.monotonic()) > 0:
-            wait_s = min(left_s, COMMIT_TURN_S)
+            wait_s = min(left_s, turn_s)
             params = {"tx": _base64(wire), "wait_ms": int(wait_s * 1000)}
             try:
                 done = self._transport.ask(
@@ -99,6 +100,8 @@ class LedgerClient:
             "events_since", params, lambda answer: self._trust.blocks(answer, first, full=True), wait_s
         )
         events = [event for block in proven.blocks for event in _events(block) if event.cursor > cursor]
+        if not events:
+            self._transport.prefer_next()
         return events[:limit]
 
     def query(self, key: str, min_height: int = 0) -> VerifiedValue:

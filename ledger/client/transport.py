@@ -36,6 +36,7 @@ class Transport:
         self.addresses = tuple(address.rstrip("/") for address in addresses)
         self._faulty = faulty
         self._avoid: dict[str, float] = {}
+        self._first = 0
         self._lock = threading.Lock()
         self._http = httpx.Client(
             limits=httpx.Limits(max_keepalive_connections=32, keepalive_expiry=60), trust_env=False
@@ -81,11 +82,18 @@ class Transport:
             raise _error(address, refused)
         return answer.get("result")
 
+    def prefer_next(self) -> None:
+        """Begin with another validator from now on: the one before may be cut off from the rest."""
+        with self._lock:
+            self._first += 1
+
     def _in_turn(self) -> Iterator[str]:
         now = time.monotonic()
         with self._lock:
             avoided = {address for address, until in self._avoid.items() if until > now}
-        yield from sorted(self.addresses, key=lambda address: address in avoided)
+            first = self._first % len(self.addresses)
+        turn = self.addresses[first:] + self.addresses[:first]
+        yield from sorted(turn, key=lambda address: address in avoided)
 
     def _failed(self, address: str) -> None:
         with self._lock:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import hashlib
+import os
+import sys
 import time
 from typing import Any
 
@@ -133,6 +135,11 @@ class Node:
 
     def reaches(self, address: bytes) -> bool:
         return address == self.address or self._peer_of.get(address) in self.mesh.peers
+
+    def disk_failed(self, error: OSError) -> None:
+        log("failed", why=f"cannot write to the home folder: {error}", next="free space or replace the disk")
+        sys.stderr.flush()
+        os._exit(1)
 
     def committed(self, stored: StoredBlock) -> None:
         for wire in stored.txs:

@@ -204,6 +204,8 @@ class Mesh:
             log("peer_dropped", peer=peer.moniker, why=str(error))
         except (OSError, EOFError, TimeoutError) as error:
             log("peer_gone", peer=peer.moniker, why=type(error).__name__)
+        except Exception as error:  # a fault of ours that this peer brought out: it must not end the mesh
+            log("peer_dropped", peer=peer.moniker, why=f"our fault: {type(error).__name__}: {error}")
         finally:
             peer.close()
             if self.peers.get(address.certificate) is peer:

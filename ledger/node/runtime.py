@@ -80,6 +80,9 @@ class Surroundings(Protocol):
     def ask(self) -> None:
         """Tell every connected validator where we stand, and ask for what we miss."""
 
+    def disk_failed(self, error: OSError) -> None:
+        """What we must remember could not be written: end the process before it can promise anything more."""
+
     def committed(self, stored: StoredBlock) -> None:
         """A block was stored and executed."""
 
@@ -225,7 +228,10 @@ class ConsensusHost:
         block_id = block_id_of(block, encoded)
         verify_commit(state.chain_id, state.validators, block_id, self.height, commit)
         validate_block(state, block)
-        self._commit(block, encoded, commit, previous=None)
+        try:
+            self._commit(block, encoded, commit, previous=None)
+        except OSError as error:
+            self._around.disk_failed(error)
 
     def material_for(self, round_: int) -> list[Message]:
         """What a peer in that round of the height in progress may have missed."""
@@ -252,6 +258,8 @@ class ConsensusHost:
         try:
             while self._inbox:
                 self._take(self._inbox.popleft())
+        except OSError as error:
+            self._around.disk_failed(error)
         finally:
             self._draining = False
 

@@ -1,14 +1,10 @@
 """One network of four validator processes per module."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from network import Network
+from tests.ledger.cluster.network import Network
 
 
 @pytest.fixture(scope="module")

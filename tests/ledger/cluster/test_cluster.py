@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from network import MONIKERS, Network, Person
 
 from ledger.api import Cursor, LedgerClient, LedgerUnavailable, NotFound, TxRejected
+from tests.ledger.cluster.network import MONIKERS, Network, Person
 
 LI_MEI = Person("Li Mei")
 

@@ -1,4 +1,4 @@
-"""The mesh over real TLS sockets: strangers, liars and flooders lose their connection, the node loses nothing."""
+"""The mesh over real TLS sockets: strangers, liars and flooders lose their connection."""
 
 import asyncio
 import contextlib
