@@ -3,12 +3,16 @@
 Rules
 - A vote's index and address name the same validator of this height's set, and that validator signed it.
 - A proposal is signed by the proposer of its round.
+- Finding a proposer costs work that grows with the round, so rounds beyond MAX_PROPOSAL_ROUND are refused:
+  timeouts grow so that no chain ever gets there.
 """
 
 from ledger.types.proposal import Proposal
 from ledger.types.signing import verify_ed25519
 from ledger.types.validators import ValidatorSet
 from ledger.types.vote import Vote
+
+MAX_PROPOSAL_ROUND = 2_048
 
 
 class NotAdmitted(ValueError):
@@ -28,6 +32,8 @@ def verify_vote(vote: Vote, validators: ValidatorSet, chain_id: str) -> None:
 
 def verify_proposal(proposal: Proposal, validators: ValidatorSet, chain_id: str) -> None:
     """Raises NotAdmitted unless the proposer of the proposal's round signed it."""
+    if not 0 <= proposal.round <= MAX_PROPOSAL_ROUND:
+        raise NotAdmitted(f"proposal of height {proposal.height}: no honest round is {proposal.round}")
     proposer = validators.proposer_at(proposal.round)
     if not verify_ed25519(proposer.public_key, proposal.sign_bytes(chain_id), proposal.signature):
         raise NotAdmitted(f"proposal of height {proposal.height} round {proposal.round}: bad signature")

@@ -95,21 +95,27 @@ class ValidatorSet:
 
     def proposer_at(self, round_: int) -> Validator:
         """The proposer of `round_` of the height that this set stands for."""
-        known = self._proposers
-        if round_ not in known:
-            known[round_] = self.advanced(round_).proposer if round_ else self.proposer
-        return known[round_]
+        if round_ == 0:
+            return self.proposer
+        while len(self._turns) < round_:
+            before = self._turns[-1][0] if self._turns else self._ready
+            self._turns.append(self._turn(before))
+        return self._turns[round_ - 1][1]
 
     @cached_property
-    def _proposers(self) -> dict[int, Validator]:
-        return {}
+    def _ready(self) -> tuple[Validator, ...]:
+        return _centred(_rescaled(self.validators, PRIORITY_WINDOW * self.total_power))
+
+    @cached_property
+    def _turns(self) -> list[tuple[tuple[Validator, ...], Validator]]:
+        """Who proposes in rounds 1, 2, ..: worked out once, as far as somebody asked."""
+        return []
 
     def advanced(self, times: int) -> "ValidatorSet":
         """The set `times` turns later (times >= 1); the next height's set is `advanced(1)`."""
         if times < 1:
             raise ValidatorSetError(f"turns to advance must be at least 1, got {times}")
-        members = _centred(_rescaled(self.validators, PRIORITY_WINDOW * self.total_power))
-        proposer = self.proposer
+        members, proposer = self._ready, self.proposer
         for _turn in range(times):
             members, proposer = self._turn(members)
         return ValidatorSet(members, proposer)

@@ -1,4 +1,4 @@
-"""Only a validator of the height speaks, and only for itself: forged, moved and replayed messages stay out."""
+"""Only a validator of the height speaks, and only for itself: forged and moved messages stay out."""
 
 from dataclasses import replace
 
@@ -70,6 +70,14 @@ def test_proposal_is_admitted_from_the_proposer_of_its_round_alone() -> None:
             else:
                 with pytest.raises(NotAdmitted):
                     verify_proposal(proposal, VALIDATORS, CHAIN)
+
+
+def test_proposal_for_an_absurd_round_costs_no_work() -> None:
+    for round_ in (-1, 2**31 - 1):
+        with pytest.raises(NotAdmitted, match="no honest round"):
+            verify_proposal(
+                replace(signed_proposal(0, VALIDATORS.proposer_at(0)), round=round_), VALIDATORS, CHAIN
+            )
 
 
 def test_proposal_moved_to_another_round_is_not_admitted() -> None:

@@ -53,5 +53,5 @@ NO_VALIDITY = tuple(
 
 
 def _believing(state: HeightState) -> HeightState:
-    """Takes every block for valid when it prevotes."""
+    """Takes every block for valid once it prevotes."""
     return replace(state, blocks={key: replace(known, valid=True) for key, known in state.blocks.items()})

@@ -280,6 +280,13 @@ def test_two_thirds_means_more_than_two_thirds() -> None:
     assert not three.has_two_thirds(2)
 
 
+def test_proposer_of_a_round_is_that_of_as_many_turns_asked_in_any_order() -> None:
+    uneven = ValidatorSet.of(Validator(bytes([i]), b"", power) for i, power in enumerate((1, 7, 30, 4)))
+    for round_ in (9, 3, 1, 40, 0, 12):
+        expected = uneven.advanced(round_).proposer if round_ else uneven.proposer
+        assert uneven.proposer_at(round_).address == expected.address
+
+
 def test_rejoining_gains_no_turn() -> None:
     mallory = FOUR.validators[3]
     without = FOUR.updated([replace(mallory, power=0)]).advanced(1)
