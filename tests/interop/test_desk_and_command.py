@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts.api import Person, person_ensure
+from accounts.api import person_ensure
 from tests.interop.conftest import Faces
 from tests.interop.samples import bundle, observation, patient, text
 from tests.interop.test_dicom import SLICE
@@ -68,9 +68,8 @@ def test_a_dry_run_checks_and_stores_nothing(faces: Faces, folder: Path) -> None
 def test_a_patient_code_stands_in_for_identifiers(faces: Faces, tmp_path: Path) -> None:
     path = tmp_path / "slice.dcm"
     path.write_bytes(SLICE)
-    faces.world.ingest("li-mei", "riverside")
-    out, err = ingest(path, patient=faces.world.code("amina-diallo"))
-    assert err != ""  # the number in the file is Li Mei's
+    _, err = ingest(path, patient=faces.world.code("amina-diallo"))
+    assert "different patients" in err  # the number in the file is Li Mei's
     out, err = ingest(path, patient=faces.world.code("li-mei"))
     assert (err, "1 new" in out) == ("", True)
 
@@ -123,9 +122,9 @@ def test_the_desk_without_a_file_or_with_a_wrong_code_says_so(clerk: Client) -> 
     assert clerk.post("/desk/", {"upload": [good], "patient_code": "nonsense!"}).status_code == 400
 
 
-@pytest.mark.parametrize("who", ["li-mei", "okafor", "clerk"])
-def test_only_a_hospital_s_operator_sees_the_desk(faces: Faces, who: str) -> None:
-    browser = Client()
-    browser.force_login(Person.objects.get(id=faces.world.people[who].id))
-    assert browser.get("/desk/").status_code == 403
+def test_only_a_hospital_s_operator_sees_the_desk(faces: Faces) -> None:
+    for who in ("li-mei", "okafor", "clerk"):
+        browser = Client()
+        browser.force_login(faces.world.people[who])
+        assert browser.get("/desk/").status_code == 403
     assert Client().get("/desk/").status_code == 302

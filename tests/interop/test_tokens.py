@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from django.conf import settings
@@ -49,18 +48,15 @@ def test_the_secret_is_kept_only_as_a_hash(faces: Faces) -> None:
     assert faces.evergreen.secret not in [str(value) for value in vars(row).values()]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_a_token_for_something_else_is_refused(faces: Faces) -> None:
+    assert granted(faces, forged(faces))
+    for changes in (
         {"aud": "salus:ciphertext"},
         {"iss": "https://mallory.example"},
         {"exp": 1},
         {"sub": str(uuid.uuid4())},
-    ],
-)
-def test_a_token_for_something_else_is_refused(faces: Faces, changes: dict[str, Any]) -> None:
-    assert granted(faces, forged(faces))
-    assert not granted(faces, forged(faces, **changes))
+    ):
+        assert not granted(faces, forged(faces, **changes)), changes
 
 
 def test_mallory_s_signature_and_no_signature_are_refused(faces: Faces) -> None:
@@ -78,14 +74,12 @@ def test_a_stopped_program_s_tokens_stop_with_it(faces: Faces) -> None:
     assert faces.evergreen.sign_in().status_code == 401
 
 
-@pytest.mark.parametrize(
-    "form",
-    [{"client_secret": "wrong"}, {"client_id": "x"}, {"client_secret": ""}, {"client_id": str(uuid.uuid4())}],
-)
-def test_a_wrong_secret_gets_no_token_and_no_hint(faces: Faces, form: dict[str, str]) -> None:
-    answer = faces.evergreen.sign_in(**form)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
-    assert answer.content == faces.evergreen.sign_in(client_secret="also wrong").content
+def test_a_wrong_secret_gets_no_token_and_no_hint(faces: Faces) -> None:
+    reference = faces.evergreen.sign_in(client_secret="wrong")
+    assert (reference.status_code, reference.json()["error"]) == (401, "invalid_client")
+    for form in ({"client_id": "x"}, {"client_secret": ""}, {"client_id": str(uuid.uuid4())}):
+        answer = faces.evergreen.sign_in(**form)
+        assert (answer.status_code, answer.content) == (401, reference.content)
 
 
 def test_a_scope_beyond_the_program_s_own_is_refused(faces: Faces) -> None:
@@ -165,9 +159,9 @@ def test_the_insurer_s_page_reads_but_another_site_cannot_make_it_read(faces: Fa
     assert browser.post("/fhir/Patient", body, "application/fhir+json", headers=same).status_code == 401
 
 
-@pytest.mark.parametrize("who", ["li-mei", "okafor"])
-def test_no_other_person_reads_the_fhir_face(faces: Faces, who: str) -> None:
-    browser = Client()
-    browser.force_login(faces.world.people[who])
-    answer = browser.get("/fhir/Claim?patient=0000-0000", headers={"Sec-Fetch-Site": "same-origin"})
-    assert answer.status_code == 401
+def test_no_other_person_reads_the_fhir_face(faces: Faces) -> None:
+    for who in ("li-mei", "okafor"):
+        browser = Client()
+        browser.force_login(faces.world.people[who])
+        answer = browser.get("/fhir/Claim?patient=0000-0000", headers={"Sec-Fetch-Site": "same-origin"})
+        assert answer.status_code == 401
