@@ -91,7 +91,7 @@ async function open(request, consent) {
 
 /** The first record on the screen ends the journey that is measured. */
 function show(record, bytes) {
-  chart.add(bytes);
+  chart.add(bytes, record.source);
   if (painted) return;
   painted = true;
   requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("first-paint-record")));

@@ -12,7 +12,7 @@ const chart = new Chart(byId("chart"), "");
 
 async function show({ record, token }, dataKey) {
   try {
-    chart.add(await readRecord({ record, token, dataKey }));
+    chart.add(await readRecord({ record, token, dataKey }), record.source);
   } finally {
     dataKey.fill(0);
   }

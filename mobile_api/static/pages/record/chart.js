@@ -5,7 +5,7 @@
 import { el, note } from "../dom.js";
 import { gettext, interpolate } from "../i18n.js";
 import { config } from "../config.js";
-import { resourcesIn } from "./fhir.js";
+import { cameFrom, resourcesIn } from "./fhir.js";
 import { SECTIONS, heading, other } from "./sections.js";
 import { ImageStack, isDicom } from "./images.js";
 
@@ -28,11 +28,11 @@ export class Chart {
     this.#code = code;
   }
 
-  /** Takes one record's plaintext and draws soon. A record that cannot be read is said, never skipped in silence. */
-  add(bytes) {
+  /** Takes one record's plaintext (and the organisation it came from) and draws soon. A record that cannot be read is said, never skipped in silence. */
+  add(bytes, source = null) {
     try {
       if (isDicom(bytes)) this.#images = (this.#images ?? new ImageStack()).add(bytes);
-      else for (const resource of resourcesIn(bytes)) this.#keep(resource);
+      else for (const resource of resourcesIn(bytes)) this.#keep(resource, source);
     } catch (error) {
       this.#broken += 1;
       console.warn("a record could not be shown:", error?.name);
@@ -40,7 +40,8 @@ export class Chart {
     if (!this.#drawn) this.#drawn = requestAnimationFrame(() => this.draw());
   }
 
-  #keep(resource) {
+  #keep(resource, source) {
+    if (source) cameFrom(resource, source);
     const type = String(resource.resourceType ?? "");
     if (!this.#resources.has(type)) this.#resources.set(type, []);
     this.#resources.get(type).push(resource);
@@ -50,7 +51,7 @@ export class Chart {
     this.#drawn = 0;
     this.#root.hidden = false;
     const patient = this.#resources.get("Patient")?.[0];
-    this.#root.replaceChildren(heading(patient, this.#code),
+    this.#root.replaceChildren(patient || this.#code ? heading(patient, this.#code) : "",
       this.#broken ? note("warn", interpolate(gettext("%(n)s records could not be shown."), { n: this.#broken })) : "",
       el("div.grid-cards", {}, this.#cards()));
   }
@@ -68,7 +69,8 @@ export class Chart {
 
   #card({ types, title, draw, wide, always }) {
     const found = types.flatMap((type) => this.#resources.get(type) ?? []);
-    if (!found.length && !(always && this.#resources.size)) return null;
+    // At the bedside "no allergy known here" is said; in one own record it would be noise.
+    if (!found.length && !(always && this.#code)) return null;
     const body = found.length ? draw(found) : el("p", { class: "quiet" }, gettext("None in the records shared with you."));
     return el("section.panel", { class: `panel${wide ? " wide" : ""}` }, el("h2", {}, title), body);
   }

@@ -170,3 +170,12 @@ export function resourcesIn(bytes) {
   if (document?.resourceType !== "Bundle") return [document];
   return list(document.entry).map((entry) => entry?.resource).filter((found) => found && typeof found === "object");
 }
+
+const origins = new WeakMap();
+/** Remembers which organisation a resource came from. */
+export const cameFrom = (resource, source) => origins.set(resource, source);
+/** The name of the organisation that a resource came from; "" when it is not known. */
+export const origin = (resource) => {
+  const source = origins.get(resource);
+  return source ? inLanguage([source.name, source.name_zh]) : "";
+};

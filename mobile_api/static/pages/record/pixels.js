@@ -18,6 +18,16 @@ export class PixelError extends Error {
 
 const numbers = (data, tag) => (data.string(tag) ?? "").split("\\").map(Number).filter(Number.isFinite);
 
+/** A text element in the file's own character set (PS3.3 C.12.1.1.2); unknown ones read as Latin. */
+function words(data, tag) {
+  const element = data.elements[tag];
+  if (!element) return "";
+  const set = (data.string("x00080005") ?? "").split("\\").at(-1).trim();
+  const label = { "ISO_IR 192": "utf-8", GB18030: "gb18030", GBK: "gbk", "ISO 2022 IR 58": "gb18030" }[set] ?? "latin1";
+  const bytes = data.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
+  return new TextDecoder(label).decode(bytes).replace(/[\0 ]+$/, "");
+}
+
 /** A file's image, ready to be drawn frame by frame. @param {Uint8Array} bytes */
 export function readImage(bytes) {
   let data;
@@ -38,7 +48,7 @@ export function readImage(bytes) {
     slope: data.floatString("x00281053") ?? 1, intercept: data.floatString("x00281052") ?? 0,
     centers: numbers(data, "x00281050"), widths: numbers(data, "x00281051"),
     series: data.string("x0020000e") ?? "", instance: data.intString("x00200013") ?? 0,
-    modality: data.string("x00080060") ?? "", description: data.string("x0008103e") ?? "",
+    modality: data.string("x00080060") ?? "", description: words(data, "x0008103e"),
     date: data.string("x00080020") ?? "",
   };
   return check(image);

@@ -30,17 +30,17 @@ export function heading(patient, code) {
 const allergies = (found) => el("ul.items", {}, found.map((item) => {
   const reactions = (item.reaction ?? []).map((one) => joined(fhir.concept(one.manifestation), fhir.status(one.severity)));
   const line = entry(fhir.concept(item.code), joined(...reactions),
-    joined(fhir.concept(item.clinicalStatus), item.criticality ? fhir.status(item.criticality) : ""));
+    joined(fhir.status(item.clinicalStatus?.coding?.[0]?.code), item.criticality ? fhir.status(item.criticality) : "", fhir.origin(item)));
   line.classList.add("allergy");
   return line;
 }));
 
 const problems = (found) => el("ul.items", {}, found.toSorted(newestFirst).map((item) => entry(
   fhir.concept(item.code), joined(fhir.status(item.clinicalStatus?.coding?.[0]?.code),
-    fhirDate(fhir.happened(item)), fhir.concept(item.severity)), (item.note ?? []).map((n) => n.text).join(" "))));
+    fhirDate(fhir.happened(item)), fhir.concept(item.severity), fhir.origin(item)), (item.note ?? []).map((n) => n.text).join(" "))));
 
 const medication = (found) => el("ul.items", {}, found.toSorted(newestFirst).map((item) => entry(
-  fhir.medicine(item), fhir.dosage(item), joined(fhir.status(item.status), fhirDate(fhir.happened(item))))));
+  fhir.medicine(item), fhir.dosage(item), joined(fhir.status(item.status), fhirDate(fhir.happened(item)), fhir.origin(item)))));
 
 const encounters = (found) => el("ul.items", {}, found.toSorted(newestFirst).map((item) => entry(
   fhir.concept(item.type) || item.class?.display || fhir.concept(item.serviceType),
