@@ -14,6 +14,7 @@ Rules
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 from django.db import IntegrityError, transaction
@@ -23,6 +24,7 @@ from ledger.api import (
     CommittedTx,
     HandleProof,
     SignedTx,
+    VerifiedValue,
     b64u_decode,
     handles_covered,
     wraps_hash,
@@ -41,6 +43,7 @@ from wallet.wires import check_signature, decode, tx_hash_hex
 
 SERVE_WITHIN_MS = 30_000
 COMMIT_TIMEOUT_S = 10.0
+_asking = ThreadPoolExecutor(max_workers=16, thread_name_prefix="wallet-ledger")
 _CONSENT_FIELDS = tuple(field.name for field in fields(LedgerConsent))
 
 
@@ -56,6 +59,23 @@ class Opening:
     @property
     def artefact(self) -> Artefact:
         return parse_artefact(json.loads(self.grant.artefact))
+
+
+@dataclass(frozen=True)
+class ProvenConsent:
+    """The consent's state as the ledger proves it, and the openings that it counted before this one."""
+
+    state: LedgerConsent
+    opens_before: int
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What the ledger proved about an opening."""
+
+    committed: CommittedTx
+    consent: ProvenConsent | None
+    credential: LedgerCredential | None
 
 
 def access_open(*, person_id: uuid.UUID, wire: bytes) -> Release:
@@ -107,10 +127,20 @@ def opening_check(grant: Grant, body: AccessOpened, signed: SignedTx) -> Opening
 
 def opening_serve(opening: Opening) -> Release:
     """Commit, check, and hand over once."""
+    artefact = opening.artefact
+    # Asked beside the commit, which takes longest. Inclusion in a block proves that the consent was active
+    # there: a revocation after the state that is read here, and before that block, would have refused it.
+    consent = _asking.submit(ports.ledger().query, f"consent/{opening.grant.consent_id}")
+    credential = _asking.submit(_ledger_credential, artefact.requester.credential)
     with asking_ledger():
         committed = ports.ledger().commit(opening.signed.wire, timeout_s=COMMIT_TIMEOUT_S)
-    _check_policy(opening, committed)
+        proven = Proven(committed, _consent_at(consent.result(), opening, committed), credential.result())
+    _check_policy(opening, artefact, proven)
     _serve_once(opening)
+    return _release(opening, committed)
+
+
+def _release(opening: Opening, committed: CommittedTx) -> Release:
     grant = opening.grant
     return Release(
         consent_id=grant.consent_id,
@@ -144,57 +174,49 @@ def _wraps_named(grant: Grant, body: AccessOpened) -> list[GrantWrap]:
     return [by_handle[handle] for handle in body.handles]
 
 
-def _check_policy(opening: Opening, committed: CommittedTx) -> None:
+def _check_policy(opening: Opening, artefact: Artefact, proven: Proven) -> None:
     """Raises Refused unless the policy allows every record, on state that the ledger proves."""
-    consent, before = _ledger_consent(opening, committed)
-    artefact = opening.artefact
-    grantee = artefact.requester
+    now = ports.now_ms()
+    if now - opening.body.issued_at > SERVE_WITHIN_MS:
+        raise Refused("The ledger took too long; nothing was released.", next="Sign a new opening.")
+    grantee, consent = artefact.requester, proven.consent
     reader = Reader(
         did=grantee.did,
         organisation=grantee.organisation,
         credential=grantee.credential,
         purpose=artefact.purpose,
-        ledger_credential=_ledger_credential(grantee.credential),
+        ledger_credential=proven.credential,
     )
-    now = ports.now_ms()
-    if now - opening.body.issued_at > SERVE_WITHIN_MS:
-        raise Refused("The ledger took too long; nothing was released.", next="Sign a new opening.")
     for wrap in opening.wraps:
-        decision = may_read(
-            Question(
-                artefact=artefact,
-                salt=b64u_decode(opening.grant.salt, 32),
-                consent=consent,
-                reader=reader,
-                record=record_facts(wrap.record),
-                now=max(now, committed.time_ms),
-                opens_used=before,
-            )
+        question = Question(
+            artefact=artefact,
+            salt=b64u_decode(opening.grant.salt, 32),
+            consent=consent.state if consent else None,
+            reader=reader,
+            record=record_facts(wrap.record),
+            now=max(now, proven.committed.time_ms),
+            opens_used=consent.opens_before if consent else 0,
         )
+        decision = may_read(question)
         if not decision.allowed:
             raise Refused(f"The policy refuses: {decision.reason}.", next="Ask the patient again.")
 
 
-def _ledger_consent(opening: Opening, committed: CommittedTx) -> tuple[LedgerConsent | None, int]:
+def _consent_at(found: VerifiedValue, opening: Opening, committed: CommittedTx) -> ProvenConsent | None:
     """The consent's proven state, and how many openings came before this one."""
-    key = f"consent/{opening.grant.consent_id}"
-    with asking_ledger():
-        found = ports.ledger().query(key)
-        if (
-            found.value is None
-        ):  # a validator that has not caught up: ask for the block that holds the opening
-            found = ports.ledger().query(key, min_height=committed.height)
+    if found.value is None:  # a validator that lags: ask for the block of the opening
+        key = f"consent/{opening.grant.consent_id}"
+        found = ports.ledger().query(key, min_height=committed.height)
     if found.value is None:
-        return None, 0
-    consent = LedgerConsent(**{name: found.value[name] for name in _CONSENT_FIELDS})
-    return consent, consent.opens - (found.height >= committed.height)
+        return None
+    state = LedgerConsent(**{name: found.value[name] for name in _CONSENT_FIELDS})
+    return ProvenConsent(state, state.opens - (found.height >= committed.height))
 
 
 def _ledger_credential(credential: str) -> LedgerCredential | None:
     if not credential:
         return None
-    with asking_ledger():
-        value = ports.ledger().query(f"credential/{credential}").value
+    value = ports.ledger().query(f"credential/{credential}").value
     if value is None:
         return None
     return LedgerCredential(value["organisation"], value["valid_until"], value["revoked"])
