@@ -1,4 +1,4 @@
-"""Speed of putting and reading: `python bench/storage.py [MB] [runs]`, on six folders, 4 of 6, with fsync.
+"""Speed of putting and reading: `python -m bench.storage [MB] [runs]`, on six folders, 4 of 6, with fsync.
 
 Prints one JSON object as its last line and keeps it in bench/results/storage.json. Times are of the whole
 path: encrypt, code, hash, write, sync, database row; and read, check, decrypt. The page cache is warm.
@@ -6,9 +6,7 @@ path: encrypt, code, hash, write, sync, database row; and read, check, decrypt. 
 """
 
 import io
-import json
 import os
-import platform
 import shutil
 import statistics
 import sys
@@ -18,8 +16,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from bench.common import foreign_load, report
 
 
 class Zeros(io.RawIOBase):
@@ -90,22 +87,11 @@ def measure(size: int, runs: int, home: str) -> dict[str, float]:
 def main() -> None:
     size = int(sys.argv[1] if len(sys.argv) > 1 else 200) * 1_000_000
     runs = int(sys.argv[2] if len(sys.argv) > 2 else 5)
-    load = os.getloadavg()[0]
+    load = foreign_load()
     with tempfile.TemporaryDirectory(prefix="salus-bench-storage-") as home:
         set_up(home)
         figures = measure(size, runs, home)
-    told = {
-        "bench": "storage",
-        "figures": {**figures, "record_mb": size / 1e6},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "runs": runs,
-        "foreign_load": round(load, 2),
-    }
-    line = json.dumps(told)
-    results = ROOT / "bench" / "results"
-    results.mkdir(exist_ok=True)
-    (results / "storage.json").write_text(line + "\n")
-    print(line)
+    report("storage", {**figures, "record_mb": size / 1e6}, runs=runs, load=load)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from salus.demo.environment import demo_environment
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -64,6 +66,10 @@ class Consortium:
                 raise AssertionError(f"the demo did not come up:\n{text[-4000:]}")
             time.sleep(0.2)
         return self
+
+    def environment(self) -> dict[str, str]:
+        """The variables under which this demo's own commands run."""
+        return demo_environment(self.home, self.port, self.ledger_port)
 
     def ready(self) -> bool:
         try:
