@@ -3,17 +3,22 @@
 Rules
 - One ordered map, hash to bytes, is the only truth: there is no list beside it that could drift.
 - A full pool refuses ("busy"): past saturation, refusing early keeps what was accepted moving.
-- After each block what is left is checked again against the new state; what fails leaves the pool.
+- After each block the next in line are checked again against the new state; what fails leaves the pool. Not
+  all: under load that would cost more than the block. Whoever proposes filters again anyway.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from ledger.machine.results import CheckResult
 from ledger.node.errors import MempoolRefused
 
 BUSY = 1001
 """Our own code beside the machine's table (all below 1000): the pool is full, try again soon."""
+
+RECHECKED = 50
+"""How many of the oldest are checked again after a block."""
 
 
 class Mempool:
@@ -69,8 +74,9 @@ class Mempool:
             if (gone := self._txs.pop(hashlib.sha256(wire).digest(), None)) is not None:
                 self.bytes -= len(gone)
 
-    def recheck(self) -> list[tuple[bytes, CheckResult]]:
-        """Check all again after a block; returns those that were dropped, with why."""
-        failed = [(wire, result) for wire in self._txs.values() if not (result := self._check(wire)).ok]
+    def recheck(self, most: int = RECHECKED) -> list[tuple[bytes, CheckResult]]:
+        """Check the oldest `most` again after a block; returns those that were dropped, with why."""
+        oldest = islice(self._txs.values(), most)
+        failed = [(wire, result) for wire in oldest if not (result := self._check(wire)).ok]
         self.remove(wire for wire, _ in failed)
         return failed

@@ -57,6 +57,21 @@ def test_recheck_drops_what_the_block_made_invalid() -> None:
     assert list(pool) == [b"b"]
 
 
+def test_recheck_looks_at_the_next_in_line_only() -> None:
+    checked: list[bytes] = []
+
+    def check(wire: bytes) -> CheckResult:
+        checked.append(wire)
+        return CheckResult(Code.OK)
+
+    pool = Mempool(check)
+    for wire in (b"a", b"b", b"c"):
+        pool.add(wire)
+    checked.clear()
+    pool.recheck(most=2)
+    assert checked == [b"a", b"b"]
+
+
 @given(st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=4)), max_size=50))
 def test_count_and_bytes_never_drift_from_the_content(steps: list[tuple[bool, bytes]]) -> None:
     pool, model = Mempool(accept), dict[bytes, None]()
