@@ -4,13 +4,14 @@ Rules
 - A row is queued in the transaction of what it is about; a crash after that loses nothing.
 - Submission is repeated until the projector sees the commit: the same bytes twice are one transaction.
 - An author's rows go in order of their ids: later ones wait behind a refused-for-now one, and behind a
-  registration until it is committed. Anchors stand alone and wait for nobody.
+  registration until it is committed. Anchors stand alone, wait for nobody, and go after all others.
 - A refusal for good goes to the row's owner; a refusal for now, or no ledger, is tried again with backoff.
 """
 
 import threading
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ledger.api import LedgerUnavailable, ProofInvalid, SignedTx, TxRejected, decode_tx
 from ledger.api import NotFound as LedgerNotFound
@@ -22,8 +23,8 @@ from wallet.wires import tx_hash_hex
 STANDALONE = {"RecordAnchored"}
 BARRIERS = {"DidRegistered", "DidRotated", "OrganisationRegistered"}
 RESUBMIT_MS = 10_000
+ALONE_AT_ONCE = 20
 _BACKOFF_MS = (100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 30_000)
-_BATCH = 200
 _work = threading.Event()
 
 
@@ -58,18 +59,33 @@ def outbox_step() -> int:
 
     Raises LedgerUnavailable when no validator answers; what is queued stays queued.
     """
-    now, done = ports.now_ms(), 0
-    held: set[str] = set()
-    for row in Outbox.objects.filter(state=Outbox.State.QUEUED).order_by("id")[:_BATCH]:
-        lane = row.author if row.type not in STANDALONE else row.tx_hash
-        if lane in held:
+    now = ports.now_ms()
+    return _in_order(now) + _standing_alone(now)
+
+
+def _in_order(now: int) -> int:
+    done, held = 0, set[str]()
+    for row in _queued().exclude(type__in=STANDALONE):
+        if row.author in held:
             continue
         if row.due_at <= now:
             _submit(row, now)
             done += 1
         if _holds_back(row):
-            held.add(lane)
+            held.add(row.author)
     return done
+
+
+def _standing_alone(now: int) -> int:
+    """Few at a time: a hospital's thousand anchors must not keep one consent waiting."""
+    due = list(_queued().filter(type__in=STANDALONE, due_at__lte=now)[:ALONE_AT_ONCE])
+    for row in due:
+        _submit(row, now)
+    return len(due)
+
+
+def _queued() -> QuerySet[Outbox]:
+    return Outbox.objects.filter(state=Outbox.State.QUEUED).order_by("id")
 
 
 def _holds_back(row: Outbox) -> bool:

@@ -14,7 +14,7 @@ from wallet.models import Cursor
 from wallet.projection import event_apply, mirror_reset
 
 NAME = "ledger"
-BATCH = 200
+BATCH = 100
 
 
 def project_step(*, wait_s: float = 0.0) -> int:

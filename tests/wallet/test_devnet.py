@@ -112,7 +112,10 @@ def settle(world: World, kind: str, person: str, times: int = 1, timeout_s: floa
         reseal_step()
 
 
-def test_scene_with_a_validator_killed_in_the_middle(devnet: Devnet, live: World) -> None:
+def test_scene_with_a_validator_killed_in_the_middle(
+    devnet: Devnet, live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wallet.services.release.COMMIT_TIMEOUT_S", 2.0)
     consent = live.phone.approve(live.tablet.ask(live.code("li-mei")).request_id)
     devnet.kill("hillside")
     settle(live, "consent.active", "okafor")

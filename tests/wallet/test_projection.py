@@ -4,10 +4,12 @@ import pytest
 from django.apps import apps
 from django.core import serializers
 
-from ledger.api import LedgerUnavailable
+from ledger.api import LedgerUnavailable, RecordAnchored, decode_tx
 from wallet import api as wallet
 from wallet import projection
 from wallet.models import Consent, Cursor, FeedEntry, Outbox, Record
+from wallet.outbox import outbox_queue
+from wallet.services.organisation_keys import open_keys
 from wallet.services.sealing import reseal_step
 
 
@@ -117,14 +119,23 @@ def test_what_depends_on_a_registration_waits_for_its_commit(world):
     world.phone.set_up()
     dids = Outbox.objects.filter(type="DidRegistered").count()
     assert wallet.outbox_step() == dids
-    riverside = world.organisations["riverside"].id
     author = Outbox.objects.filter(type="DidRegistered").first().author
     Outbox.objects.create(
         tx_hash="X", wire=b"x", type="ConsentGranted", author=author, subject="", created_at=0
     )
     assert wallet.outbox_step() == 0, "a later transaction of the same author must wait"
     assert wallet.patient_profile(person_id=world.phone.person_id).organisations[0].state == "pending"
-    assert riverside
+
+
+def test_a_thousand_anchors_do_not_keep_a_consent_waiting(li_mei):
+    li_mei.ingest("li-mei", "riverside", *[("Claim", b"%d" % number) for number in range(30)])
+    consent = li_mei.phone.approve(li_mei.tablet.ask(li_mei.code("li-mei")).request_id)
+    li_mei.ledger.submitted.clear()
+    assert wallet.outbox_step() == 21
+    first = Outbox.objects.get(tx_hash=li_mei.ledger.submitted[0])
+    assert (first.type, first.subject) == ("ConsentGranted", consent.consent_id)
+    li_mei.settle()
+    assert not Outbox.objects.filter(state="queued").exists()
 
 
 def test_submission_that_the_ledger_forgot_is_repeated(li_mei):
@@ -142,14 +153,8 @@ def test_submission_that_the_ledger_forgot_is_repeated(li_mei):
 
 def test_refusal_for_now_is_tried_again_until_it_passes(li_mei):
     """An anchor whose subject's registration is still under way is not lost."""
-    from ledger.api import RecordAnchored
-    from wallet.outbox import outbox_queue
-    from wallet.services.organisation_keys import open_keys
-
     keys = open_keys(li_mei.organisations["riverside"].id)
     stranger = li_mei.phone.make_keys(li_mei.organisations["riverside"].id)
-    from ledger.api import decode_tx
-
     subject = decode_tx(stranger.wire).body.did
     record = Record.objects.first()
     wire = keys.sign_body(
