@@ -40,7 +40,7 @@ WALL_MARKS = """() => Object.fromEntries(performance.getEntriesByType("mark")
 
 
 def records(patient_identifier: dict[str, str]) -> dict[str, Any]:
-    """A Bundle that makes exactly RECORDS records in YEAR: an allergy of 60 KB, a result on each other day."""
+    """A Bundle of exactly RECORDS records in YEAR: an allergy of 60 KB and a result on each other day."""
     patient = {"resourceType": "Patient", "identifier": [patient_identifier]}
     text = base64.b64encode(os.urandom(SHOWN_BYTES * 3 // 4)).decode()
     allergy = {
