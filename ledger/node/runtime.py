@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.consensus import height as core
@@ -44,14 +44,15 @@ from ledger.consensus.timeouts import TimeoutPolicy
 from ledger.node import wal_codec
 from ledger.node.block_store import StoredBlock
 from ledger.node.chain import validate_block, verify_commit
-from ledger.node.errors import BlockInvalid, DoubleSignRefused, PeerMisbehaved
+from ledger.node.errors import BlockInvalid, PeerMisbehaved
 from ledger.node.executor import MAX_TX_BYTES_PER_BLOCK, Executor
 from ledger.node.log import log
 from ledger.node.material import HeldBlock, Material
 from ledger.node.mempool import Mempool
 from ledger.node.messages import BlockWanted, Message, ProposedBlock, Votes
-from ledger.node.signer import PRECOMMIT, PREVOTE, PROPOSE, Signer
+from ledger.node.signer import Signer
 from ledger.node.unanswered import Unanswered
+from ledger.node.voice import Voice
 from ledger.node.wal import Wal
 from ledger.node.wal_codec import Logged
 from ledger.types.block import Block, Commit, block_id_of
@@ -113,12 +114,11 @@ class ConsensusHost:
         self._executor = executor
         self._mempool = mempool
         self._wal = wal
-        self._signer = signer
+        self._voice = Voice(signer, executor.state.chain_id, clock_ns)
         self._address = address
         self._policy = policy
         self._max_block_txs = max_block_txs
         self._around = around
-        self._clock_ns = clock_ns
         self._inbox: deque[_Item] = deque()
         self._draining = False
         self._timers: list[asyncio.TimerHandle] = []
@@ -314,34 +314,16 @@ class ConsensusHost:
     # --- our own voice ------------------------------------------------------------------------
 
     def _sign_vote(self, vote: Vote) -> list[_Item]:
-        step = PREVOTE if vote.type is VoteType.PREVOTE else PRECOMMIT
-        place = (vote.height, vote.round, step)
-        chain_id = self._executor.state.chain_id
-        try:
-            signed = self._signer.sign(
-                place,
-                max(self._clock_ns(), vote.time_ns),
-                lambda time_ns: replace(vote, time_ns=time_ns).sign_bytes(chain_id),
-            )
-        except DoubleSignRefused as error:
-            log("not_signed", why=str(error))
+        ours = self._voice.vote(vote)
+        if ours is None:
             return []
-        ours = replace(vote, time_ns=signed.timestamp_ns, signature=signed.signature)
         self._material.add_vote(ours)
         return [_Item(Logged(self.height, VoteReceived(ours)), Votes((ours.encode(),)))]
 
     def _sign_proposal(self, proposal: Proposal) -> list[_Item]:
-        chain_id = self._executor.state.chain_id
-        try:
-            signed = self._signer.sign(
-                (proposal.height, proposal.round, PROPOSE),
-                self._clock_ns(),
-                lambda time_ns: replace(proposal, time_ns=time_ns).sign_bytes(chain_id),
-            )
-        except DoubleSignRefused as error:
-            log("not_signed", why=str(error))
+        ours = self._voice.proposal(proposal)
+        if ours is None:
             return []
-        ours = replace(proposal, time_ns=signed.timestamp_ns, signature=signed.signature)
         self._material.proposals[ours.round] = ours
         held = self._material.blocks[ours.block_id]
         known = BlockKnown(self.height, ours.block_id, held.valid, held.block.header.time_ns)
