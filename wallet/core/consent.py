@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -117,6 +118,7 @@ def text_matches(artefact: Artefact, names: Mapping[str, str]) -> bool:
     return text_hash(consent_text(artefact, names, artefact.locale)) == artefact.text
 
 
+@lru_cache(maxsize=16)  # one opening asks the policy about up to a thousand records of one artefact
 def artefact_commitment(salt: bytes, artefact: Artefact) -> str:
     """ConsentGranted's `artefact`: `b64u(H("salus/consent/v1", salt, JCS(artefact)))`."""
     return _commit("salus/consent/v1", salt, artefact_bytes(artefact))
