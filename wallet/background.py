@@ -17,7 +17,7 @@ from wallet.projector import project_step
 from wallet.services.sealing import reseal_step
 
 OUTBOX_EVERY_S = 0.25
-PROJECT_WAIT_S = 5.0
+PROJECT_WAIT_S = 1.0  # also how long a stop may take
 EXPIRE_EVERY_S = 1.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 from django.db import transaction
@@ -16,7 +17,9 @@ from ledger.api import ConsentGranted, ConsentRevoked, b64u_decode, b64u_encode
 from wallet import ports
 from wallet.core.consent import (
     Artefact,
+    Ceiling,
     Grantee,
+    Locale,
     artefact_commitment,
     organisation_commitment,
     requester_commitment,
@@ -52,6 +55,17 @@ class _Chosen:
     artefact: Artefact
     text: str
     records: list[Record]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What goes into an artefact: the request, its narrowed scope, record ids, subject DID, start (ms)."""
+
+    request: Request
+    scope: Scope
+    records: tuple[str, ...]
+    subject: str
+    start: int
 
 
 def request_preview_custodial(
@@ -117,52 +131,62 @@ def consent_revoke_custodial(*, person_id: uuid.UUID, consents: Sequence[str], p
 
 
 def _choose(row: AccessRequest, subject: str, narrowing: Narrowing, locale: str) -> _Chosen:
-    request, start = request_document(row), _start(narrowing, ports.now_ms())
     if narrowing.confidentiality not in RANK or locale not in ("en", "zh-Hans"):
         raise Invalid("The confidentiality must be N, R or V, and the locale en or zh-Hans.")
+    request = request_document(row)
     with checking("the narrowing"):
         scope = narrow(scope_of(request), _wanted(request, narrowing))
-    records = [
-        record
-        for record in records_offered(row.patient_id, request)
-        if fits(record_facts(record), scope.types, scope.dates, narrowing.confidentiality)  # type: ignore[arg-type]
-        and (narrowing.records is None or record.id in narrowing.records)
-    ]
+    records = _records_left(row, request, scope, narrowing)
     if not records:
         raise Invalid("Nothing is left to share.", next="Refuse the request instead.")
     organisation = organisation_by_id(row.organisation_id)
     assert organisation is not None
-    name = organisation.name_in(locale.lower())
-    until = start + scope.duration_s * 1000
+    names = {organisation.did: organisation.name_in(locale.lower())}
+    start = _start(narrowing, ports.now_ms())
+    plan = _Plan(request, scope, tuple(sorted(record.id for record in records)), subject, start)
     with checking("the artefact"):
-        artefact, text = with_text(
-            Artefact(
-                version=1,
-                ledger=request.ledger,
-                id=new_id(),
-                subject=subject,
-                requester=_grantee(request),
-                purpose=request.purpose,
-                types=scope.types,
-                records=tuple(sorted(record.id for record in records)),
-                dates=scope.dates,
-                mode=scope.mode,
-                valid_from=start,
-                valid_until=until,
-                erase_at=until,
-                max_opens=0,
-                confidentiality=narrowing.confidentiality,  # type: ignore[arg-type]
-                delegate=None,
-                locale=locale,  # type: ignore[arg-type]
-                text=b64u_encode(bytes(32)),
-                request=b64u_encode(request_hash(request)),
-                nonce=new_id(),
-            ),
-            {organisation.did: name},
-        )
+        artefact, text = with_text(_artefact(plan, narrowing, locale), names)
     if narrowing.text not in (None, artefact.text):
         raise Invalid("What was shown is not what would be signed.", next="Read the consent again.")
     return _Chosen(request, artefact, text, records)
+
+
+def _records_left(row: AccessRequest, request: Request, scope: Scope, narrowing: Narrowing) -> list[Record]:
+    ceiling = cast(Ceiling, narrowing.confidentiality)
+    return [
+        record
+        for record in records_offered(row.patient_id, request)
+        if fits(record_facts(record), scope.types, scope.dates, ceiling)
+        and (narrowing.records is None or record.id in narrowing.records)
+    ]
+
+
+def _artefact(plan: _Plan, narrowing: Narrowing, locale: str) -> Artefact:
+    """The artefact without the hash of its text."""
+    request, scope = plan.request, plan.scope
+    until = plan.start + scope.duration_s * 1000
+    return Artefact(
+        version=1,
+        ledger=request.ledger,
+        id=new_id(),
+        subject=plan.subject,
+        requester=_grantee(request),
+        purpose=request.purpose,
+        types=scope.types,
+        records=plan.records,
+        dates=scope.dates,
+        mode=scope.mode,
+        valid_from=plan.start,
+        valid_until=until,
+        erase_at=until,
+        max_opens=0,
+        confidentiality=cast(Ceiling, narrowing.confidentiality),
+        delegate=None,
+        locale=cast(Locale, locale),
+        text=b64u_encode(bytes(32)),
+        request=b64u_encode(request_hash(request)),
+        nonce=new_id(),
+    )
 
 
 def _start(narrowing: Narrowing, now: int) -> int:

@@ -10,17 +10,18 @@ import json
 import secrets
 import uuid
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from nacl.signing import SigningKey
 
-from ledger.api import AccessOpened, b64u_decode, b64u_encode, prove_handles, wraps_hash
+from ledger.api import AccessOpened, b64u_decode, b64u_encode, prove_handles, public_key_of, wraps_hash
 from wallet import ports
 from wallet.codes import code_read, code_shown
 from wallet.core.consent import parse_artefact
 from wallet.core.envelope import parse_envelope
 from wallet.core.grant import Wrap as CoreWrap
 from wallet.core.grant import open_grant_key, unwrap_data_key
-from wallet.core.request import Request, parse_request, request_sign_bytes
+from wallet.core.request import parse_request, request_sign_bytes
 from wallet.errors import Invalid, NoConsent
 from wallet.models import Grant, GrantWrap
 from wallet.services.limits import limit
@@ -62,41 +63,47 @@ def organisation_request_create(
     if code is None:
         raise Invalid("This is not a patient code.", next="A code has eight characters: XXXX-XXXX.")
     access_seed = secrets.token_bytes(32)
-    organisation = organisation_or_refuse(organisation_id)
+    asked = {
+        "patient": code_shown(code),
+        "purpose": purpose,
+        "reason": reason,
+        "types": list(types),
+        "dates": {"from": date_from, "to": date_to},
+        "mode": mode,
+        "duration_s": duration_s,
+        "access_key": b64u_encode(public_key_of(access_seed)),
+    }
     with checking("the request"):
-        request = parse_request(
-            {
-                "version": 1,
-                "ledger": ports.chain_id(),
-                "id": new_id(),
-                "patient": code_shown(code),
-                "requester": {
-                    "did": keys.did,
-                    "organisation": keys.did,
-                    "credential": "",
-                    "name": organisation.name,
-                    "role": organisation.kind,
-                },
-                "purpose": purpose,
-                "reason": reason,
-                "types": list(types),
-                "dates": {"from": date_from, "to": date_to},
-                "mode": mode,
-                "duration_s": duration_s,
-                "access_key": b64u_encode(bytes(SigningKey(access_seed).verify_key)),
-                "seal_key": _seal_key(organisation_id),
-                "created_at": now,
-                "expires_at": now + ANSWER_WITHIN_MS,
-                "nonce": new_id(),
-            }
-        )
+        request = parse_request(asked | _in_our_name(organisation_id, now))
     return request_save(
         request,
-        signature=_signature(keys, request),
+        signature=b64u_encode(bytes(SigningKey(keys.signing).sign(request_sign_bytes(request)).signature)),
         person_id=person_id,
         organisation_id=organisation_id,
         access_secret=ports.vault().wrap(access_seed, _access_aad(request.id)),
     )
+
+
+def _in_our_name(organisation_id: uuid.UUID, now: int) -> dict[str, Any]:
+    """The fields of a request that do not depend on what is asked."""
+    organisation, row = organisation_or_refuse(organisation_id), keys_row(organisation_id)
+    key = row.keyset["sealing"][0]
+    return {
+        "version": 1,
+        "ledger": ports.chain_id(),
+        "id": new_id(),
+        "requester": {
+            "did": row.did,
+            "organisation": row.did,
+            "credential": "",
+            "name": organisation.name,
+            "role": organisation.kind,
+        },
+        "seal_key": {"suite": key["suite"], "public": key["public"], "id": key["id"]},
+        "created_at": now,
+        "expires_at": now + ANSWER_WITHIN_MS,
+        "nonce": new_id(),
+    }
 
 
 def organisation_read(
@@ -176,15 +183,6 @@ def _records(opened: list[tuple[Grant, list[GrantWrap], Release]], keys: OpenKey
 def _translated(chunks: Iterator[bytes]) -> Iterator[bytes]:
     with asking_storage():
         yield from chunks
-
-
-def _seal_key(organisation_id: uuid.UUID) -> dict[str, str]:
-    key = keys_row(organisation_id).keyset["sealing"][0]
-    return {"suite": key["suite"], "public": key["public"], "id": key["id"]}
-
-
-def _signature(keys: OpenKeys, request: Request) -> str:
-    return b64u_encode(bytes(SigningKey(keys.signing).sign(request_sign_bytes(request)).signature))
 
 
 def _access_aad(request_id: str) -> bytes:

@@ -89,7 +89,7 @@ def access_open(*, person_id: uuid.UUID, wire: bytes) -> Release:
     return opening_serve(opening_check(requester_grant(person_id, body.consent), body, signed))
 
 
-def record_ciphertext(*, token: str, record_id: str) -> Iterator[Buffer]:
+def record_ciphertext(*, token: str, record_id: str) -> Iterator[bytes]:
     """The record's ciphertext, chunk by chunk, for a token of `access_open` or `record_open_own`.
 
     Raises Refused (token wrong or old, grant ended, record not named by it), StorageDown.
@@ -237,6 +237,6 @@ def _serve_once(opening: Opening) -> None:
         raise Refused("This opening was served already.", next="Sign a new one.") from error
 
 
-def _translated(chunks: Iterator[Buffer]) -> Iterator[Buffer]:
+def _translated(chunks: Iterator[Buffer]) -> Iterator[bytes]:
     with asking_storage():
-        yield from chunks
+        yield from map(bytes, chunks)
