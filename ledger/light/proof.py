@@ -14,5 +14,5 @@ from ledger.types.ids import sha256
 def verify_inclusion(header: Header, tx: bytes, proof: merkle.Proof) -> Verdict:
     """Whether `tx` stands at `proof.index` of the block with this header, which must be trusted already."""
     if not merkle.verify(header.data_hash, sha256(tx), proof):
-        return invalid("the proof does not lead from this transaction to the header's data_hash")
+        return invalid("inclusion", "the proof does not lead from this transaction to the header's data_hash")
     return SUCCESS

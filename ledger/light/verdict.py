@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-from ledger.types.block import Commit, Header
+from ledger.types.block import Commit, Header, Version
+from ledger.types.genesis import Genesis
+from ledger.types.ids import NIL
 from ledger.types.validators import ValidatorSet
 
 
@@ -18,13 +20,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome and, unless it is success, why.
+    """The outcome and, unless it is success, the rule that it failed and why.
 
     NOT_ENOUGH_TRUST: nothing is wrong, but too few of the trusted validators signed; verify a header between
     first. INVALID: whoever served this lies or is broken; ask another.
     """
 
     outcome: Outcome
+    rule: str = ""
     reason: str = ""
 
     @property
@@ -36,24 +39,34 @@ class Verdict:
 SUCCESS = Verdict(Outcome.SUCCESS)
 
 
-def invalid(reason: str) -> Verdict:
+def invalid(rule: str, reason: str) -> Verdict:
     """A refusal: no honest chain has this."""
-    return Verdict(Outcome.INVALID, reason)
+    return Verdict(Outcome.INVALID, rule, reason)
 
 
-def not_enough_trust(reason: str) -> Verdict:
+def not_enough_trust(rule: str, reason: str) -> Verdict:
     """No conclusion in one step."""
-    return Verdict(Outcome.NOT_ENOUGH_TRUST, reason)
+    return Verdict(Outcome.NOT_ENOUGH_TRUST, rule, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class LightBlock:
-    """A header, the commit for it, and the validators that it names (with the next ones, if at hand)."""
+    """A header, the commit for it, and the validators that it names (with the next ones, if at hand).
+
+    `priorities_stated`: whoever served the sets gave proposer priorities, too; otherwise those in the sets
+    mean nothing.
+    """
 
     header: Header
     commit: Commit
     validators: ValidatorSet
     next_validators: ValidatorSet | None = None
+    priorities_stated: bool = False
+
+    @property
+    def height(self) -> int:
+        """The header's height."""
+        return self.header.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,32 @@ class TrustedState:
 
     header: Header
     next_validators: ValidatorSet
+    priorities_stated: bool = False
+
+    @classmethod
+    def of(cls, block: LightBlock) -> "TrustedState":
+        """What a verified block lets us trust. Raises ValueError when it lacks the next, other validators."""
+        after = block.next_validators
+        if after is not None:
+            return cls(block.header, after, block.priorities_stated)
+        if block.header.next_validators_hash != block.header.validators_hash:
+            raise ValueError(
+                f"block {block.height} came without the next validators, which differ from its own"
+            )
+        return cls(block.header, block.validators)
+
+    @classmethod
+    def of_genesis(cls, genesis: Genesis) -> "TrustedState":
+        """The genesis as if it were the header before the first, which its validators are trusted to sign."""
+        validators = genesis.validator_set()
+        before = Header(
+            Version(),
+            genesis.chain_id,
+            genesis.initial_height - 1,
+            genesis.time_ns - 1,
+            *(NIL, b"", b"", validators.hash, validators.hash, b"", genesis.app_hash, b"", b"", b""),
+        )
+        return cls(before, validators)
 
 
 @dataclass(frozen=True, slots=True)

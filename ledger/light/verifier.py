@@ -31,6 +31,7 @@ def verify(trusted: TrustedState, block: LightBlock, options: Options, now_ns: i
             lambda: predicates.time_grows(trusted.header, header),
             lambda: predicates.not_from_future(header, options, now_ns),
             lambda: predicates.follows_trusted(trusted, block),
+            lambda: predicates.priorities_match_trusted(trusted, block),
             lambda: verify_block(block),
             lambda: _enough_trust(trusted, block, options),
         )
@@ -43,6 +44,7 @@ def verify_block(block: LightBlock) -> Verdict:
         (
             lambda: predicates.validators_match(block),
             lambda: predicates.next_validators_match(block),
+            lambda: predicates.priorities_advance(block),
             lambda: predicates.header_matches_commit(block),
             lambda: verify_commit(block.commit, block.validators, block.header.chain_id),
         )
@@ -58,9 +60,9 @@ def verify_commit(
 ) -> Verdict:
     """Whether more than two thirds of `validators` signed this commit, of this height and block if given."""
     if height is not None and commit.height != height:
-        return predicates.invalid(f"expected a commit of height {height}, got {commit.height}")
+        return predicates.invalid("commit", f"expected a commit of height {height}, got {commit.height}")
     if block_id is not None and commit.block_id != block_id:
-        return predicates.invalid("the commit is for another block")
+        return predicates.invalid("commit", "the commit is for another block")
     return _first_failure(
         (
             lambda: predicates.slots_match_validators(commit, validators),
