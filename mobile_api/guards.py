@@ -1,5 +1,6 @@
 """Who may knock: each view names the role it serves. What that person may see is the wallet's to decide."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -63,13 +64,21 @@ def endpoint(method: str, *roles: Role) -> Callable[[View], View]:
 
 
 def body_as(request: HttpRequest, shape: type[Shape]) -> Shape:
-    """The request's JSON as `shape`; unknown, missing or wrong fields are refused with their place."""
+    """The request's JSON as `shape`; unknown, missing, repeated or wrong fields are refused."""
     if len(request.body) > MAX_BODY:
         raise ApiRefusal(413, "too_large", _("The data is too large."), _("Send fewer records at once."))
     try:
+        json.loads(request.body, object_pairs_hook=_members)
         return msgspec.json.decode(request.body, type=shape)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors, too
         raise ApiRefusal(400, "malformed", str(error), _("Reload the page and try again.")) from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> None:
+    """Two readers of one text must not see two different documents."""
+    names = [name for name, _value in pairs]
+    if len(set(names)) != len(names):
+        raise ValueError("an object names the same member twice")
 
 
 def as_json(value: Any, status: int = 200) -> JsonResponse:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+import mobile_api.paths  # noqa: F401  (the converters that the routes name)
 from mobile_api import shared_endpoints, shell
 from mobile_api.clinician import endpoints as clinician
 from mobile_api.clinician import pages as clinician_pages
@@ -20,15 +21,15 @@ shell_urls = [
 page_urls = [
     path("patient/", patient_pages.home, name="patient-home"),
     path("patient/set-up/", patient_pages.set_up, name="patient-set-up"),
-    path("patient/requests/<str:request_id>/", patient_pages.request_page, name="patient-request"),
+    path("patient/requests/<opaque:request_id>/", patient_pages.request_page, name="patient-request"),
     path("patient/records/<uuid:record_id>/", patient_pages.record_page, name="patient-record"),
     path("patient/looked/", patient_pages.looked, name="patient-looked"),
     path("clinician/", clinician_pages.home, name="clinician-home"),
     path("clinician/device/", clinician_pages.device, name="clinician-device"),
-    path("clinician/requests/<str:request_id>/", clinician_pages.request_page, name="clinician-request"),
+    path("clinician/requests/<opaque:request_id>/", clinician_pages.request_page, name="clinician-request"),
     path("insurer/", insurer_pages.home, name="insurer-home"),
     path("insurer/requests/", insurer_pages.ask, name="insurer-ask"),
-    path("insurer/claims/<str:patient_code>/", insurer_pages.claims, name="insurer-claims"),
+    path("insurer/claims/<code:patient_code>/", insurer_pages.claims, name="insurer-claims"),
 ]
 json_urls = [
     path("api/patient/profile", patient.profile),
@@ -36,13 +37,13 @@ json_urls = [
     path("api/patient/pin", patient.set_pin),
     path("api/patient/emergency", patient.set_emergency_choice),
     path("api/patient/records", patient.records),
-    path("api/patient/records/<str:record_id>/open", patient.open_own),
-    path("api/patient/records/<str:record_id>/open-custodial", patient.open_own_custodial),
-    path("api/patient/requests/<str:request_id>", patient.request_detail),
-    path("api/patient/requests/<str:request_id>/preview", patient.preview),
-    path("api/patient/requests/<str:request_id>/approve", patient.approve),
-    path("api/patient/requests/<str:request_id>/approve-custodial", patient.approve_custodial),
-    path("api/patient/requests/<str:request_id>/refuse", patient.refuse),
+    path("api/patient/records/<record:record_id>/open", patient.open_own),
+    path("api/patient/records/<record:record_id>/open-custodial", patient.open_own_custodial),
+    path("api/patient/requests/<opaque:request_id>", patient.request_detail),
+    path("api/patient/requests/<opaque:request_id>/preview", patient.preview),
+    path("api/patient/requests/<opaque:request_id>/approve", patient.approve),
+    path("api/patient/requests/<opaque:request_id>/approve-custodial", patient.approve_custodial),
+    path("api/patient/requests/<opaque:request_id>/refuse", patient.refuse),
     path("api/patient/consents", patient.consents),
     path("api/patient/consents/revoke", patient.revoke),
     path("api/patient/consents/revoke-custodial", patient.revoke_custodial),
@@ -52,12 +53,12 @@ json_urls = [
     path("api/clinician/devices/register", clinician.device_register),
     path("api/clinician/requests", clinician.requests),
     path("api/clinician/requests/create", clinician.request_create),
-    path("api/clinician/requests/<str:request_id>/withdraw", clinician.request_withdraw),
-    path("api/clinician/consents/<str:consent_id>/grant", clinician.grant),
+    path("api/clinician/requests/<opaque:request_id>/withdraw", clinician.request_withdraw),
+    path("api/clinician/consents/<opaque:consent_id>/grant", clinician.grant),
     path("api/clinician/open", clinician.open_records),
-    path("api/proofs/<str:tx_hash>", shared_endpoints.proof),
-    path("api/records/<str:record_id>/manifest", shared_endpoints.manifest),
-    path("api/records/<str:record_id>/ciphertext", shared_endpoints.ciphertext),
+    path("api/proofs/<tx:tx_hash>", shared_endpoints.proof),
+    path("api/records/<record:record_id>/manifest", shared_endpoints.manifest),
+    path("api/records/<record:record_id>/ciphertext", shared_endpoints.ciphertext),
     path("api/push/subscribe", shared_endpoints.push_subscribe),
     path("api/push/unsubscribe", shared_endpoints.push_unsubscribe),
 ]

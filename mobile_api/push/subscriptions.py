@@ -34,12 +34,15 @@ class Subscription(msgspec.Struct, frozen=True):
 
 def is_push_service(endpoint: str) -> bool:
     """Whether the endpoint lies at a known push service, over TLS (a setting adds hosts for own services)."""
-    url = urlsplit(endpoint)
     if endpoint.startswith(tuple(getattr(settings, "SALUS_PUSH_SERVICES", ()))):
         return True
-    host = url.hostname or ""
+    try:
+        url = urlsplit(endpoint)
+        host, port = url.hostname or "", url.port
+    except ValueError:  # a port or an address that is none
+        return False
     known = any(host == s or (s.startswith(".") and host.endswith(s)) for s in SERVICES)
-    return url.scheme == "https" and url.port in (None, 443) and not url.username and known
+    return url.scheme == "https" and port in (None, 443) and not url.username and known
 
 
 def subscription_save(*, person_id: uuid.UUID, subscription: Subscription, language: str) -> None:

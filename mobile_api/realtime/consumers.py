@@ -22,7 +22,11 @@ def same_origin(scope: dict[str, Any]) -> bool:
     """Cookies ride on any page's socket: only a page of this very host may open one."""
     headers = dict(scope.get("headers", []))
     origin, host = headers.get(b"origin", b""), headers.get(b"host", b"")
-    return bool(host) and urlsplit(origin.decode("latin-1")).netloc == host.decode("latin-1")
+    try:
+        asking = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:  # no URL at all
+        return False
+    return bool(host) and asking == host.decode("latin-1")
 
 
 class FeedConsumer(AsyncJsonWebsocketConsumer):
