@@ -38,7 +38,7 @@ AUTHORITY = DemoOrganisation("health-authority", "Regional Health Authority", "�
 ORGANISATIONS = (
     DemoOrganisation("riverside", "Riverside General Hospital", "江滨总医院", "hospital"),
     DemoOrganisation("north-lake", "North Lake Hospital", "北湖医院", "hospital"),
-    DemoOrganisation("harbour", "Harbour Children's Hospital", "海港儿童医院", "hospital"),
+    DemoOrganisation("harbour", "Harbour Community Hospital", "海港社区医院", "hospital"),
     DemoOrganisation("evergreen", "Evergreen Mutual", "常青互助保险", "insurer"),
 )
 # Three hospitals and the authority run one validator each.
