@@ -1,11 +1,12 @@
-"""People at their screens: each has a browser context of their own and acts only through what the page shows."""
+"""People at their screens: each has a browser of their own and acts only through what the page shows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+import requests
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.browser import FLAGS, MISSING, find
 from tests.flows.consortium import Consortium
@@ -49,27 +50,53 @@ class Someone:
 
     def sign_in(self) -> None:
         self.page.goto(self.consortium.link(self.handle))
-        if self.locale != "en":
-            self.choose_language(self.locale)
+        self.choose_language(self.locale)
 
     def choose_language(self, locale: str) -> None:
-        self.page.context.request.post(
-            f"{self.origin}/language/",
-            form={"language": locale, "next": "/"},
-            headers={"X-CSRFToken": self._csrf(), "Referer": self.origin},
-        )
-        self.page.reload()
+        """Press EN or 中文 in the page's header."""
+        self.locale = locale
+        html = self.page.locator("html")
+        if html.get_attribute("lang") != locale:
+            self.page.locator(f".tongues [value={locale}]").click()
+            expect(html).to_have_attribute("lang", locale)
 
     @property
     def origin(self) -> str:
         return f"http://{self.handle}.localhost:{self.consortium.port}"
 
-    def _csrf(self) -> str:
-        return next((c["value"] for c in self.context.cookies() if c["name"] == "csrftoken"), "")
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """Ask as a program would that has this browser's session: no page is involved."""
+        return self._send("GET", path, headers)
 
     def get_json(self, path: str) -> Any:
-        answer = self.context.request.get(self.origin + path)
-        return answer.json()
+        return self.get(path).json()
+
+    def post(self, path: str, body: Any, **headers: str) -> requests.Response:
+        """Post as a program would that has stolen this browser's session."""
+        return self._send("POST", path, {"X-CSRFToken": self._cookies()["csrftoken"], **headers}, body)
+
+    def _send(self, method: str, path: str, headers: dict[str, str], body: Any = None) -> requests.Response:
+        # Only browsers resolve names below "localhost": the address is dialled, the name sent along.
+        host = {"Host": self.origin.removeprefix("http://"), "Origin": self.origin, "Referer": self.origin}
+        return requests.request(
+            method,
+            f"http://127.0.0.1:{self.consortium.port}{path}",
+            headers={**host, **headers},
+            cookies=self._cookies(),
+            json=body,
+            timeout=30,
+            allow_redirects=False,
+        )
+
+    def _cookies(self) -> dict[str, str]:
+        return {c["name"]: c["value"] for c in self.context.cookies(self.origin)}
+
+    def goto(self, path: str) -> None:
+        self.page.goto(self.origin + path)
+
+    def text(self) -> str:
+        """Everything that the page shows."""
+        return self.page.locator("body").inner_text()
 
     def close(self) -> None:
         self.context.close()
@@ -80,7 +107,7 @@ class Patient(Someone):
 
     def set_up(self, custody: str) -> None:
         """First visit: keys on the phone (`self`) or under a PIN (`custodial`); waits for the records."""
-        self.page.goto(f"{self.origin}/patient/set-up/")
+        self.goto("/patient/set-up/")
         if custody == "self":
             self.page.locator("#self-held").click()
         else:
@@ -91,21 +118,36 @@ class Patient(Someone):
         expect(self.page.locator("#result .note.ok, #result .ok")).to_be_visible(timeout=90_000)
 
     def code(self) -> str:
-        self.page.goto(f"{self.origin}/patient/")
+        self.goto("/patient/")
         return self.page.locator("#my-code").inner_text().strip()
 
-    def wait_for_request(self) -> str:
-        """Stay on the home page until it rings; returns the request's id."""
-        card = self.page.locator("[data-request]").first
-        expect(card).to_be_visible(timeout=SLOW_MS)
-        return card.get_attribute("data-request") or ""
+    def be_at_home(self) -> None:
+        """The home page, open and connected."""
+        self.goto("/patient/")
+        expect(self.page.locator("#link-state[data-state=open]")).to_be_attached(timeout=SLOW_MS)
 
-    def open_request(self) -> None:
-        self.page.locator("[data-request] a[role=button]").first.click()
-        expect(self.page.locator("#approve")).to_be_visible()
+    def wait_for_request(self, request_id: str = "") -> None:
+        """Stay on the open home page until this request (or any) rings."""
+        expect(self._card(request_id)).to_be_visible(timeout=SLOW_MS)
+
+    def open_request(self, request_id: str = "") -> None:
+        """Tap the card that rang; waits until who asks was checked and the approval is prepared."""
+        self._card(request_id).locator("a[role=button]").click()
+        self.ready_to_approve()
+
+    def _card(self, request_id: str) -> Locator:
+        return self.page.locator(f"[data-request='{request_id}']" if request_id else "[data-request]").first
 
     def ready_to_approve(self) -> None:
         expect(self.page.locator("#approve")).to_be_enabled(timeout=SLOW_MS)
+
+    def switch_off(self, record_type: str) -> None:
+        self.page.locator(f"input[role=switch][name^='{record_type}/']").first.uncheck()
+        self.ready_to_approve()
+
+    def shorten_to(self, seconds: int) -> None:
+        self.page.locator("#request select").select_option(str(seconds))
+        self.ready_to_approve()
 
     def approve(self, pin: str = "") -> None:
         self.ready_to_approve()
@@ -116,26 +158,31 @@ class Patient(Someone):
     def refuse(self) -> None:
         self.page.locator("#refuse").click()
 
-    def stop_first(self, pin: str = "") -> None:
-        """Revoke the first live permission from the home page."""
-        self.page.goto(f"{self.origin}/patient/")
-        self.page.locator("[data-stop]").first.click()
+    def stop(self, consent_id: str, pin: str = "") -> None:
+        """Revoke one live permission from the home page."""
+        self.goto("/patient/")
+        self.page.locator(f"[data-stop='{consent_id}']").click()
         if pin:
-            self.page.locator("#pin-dialog [name=pin]").fill(pin)
-            self.page.locator("#pin-dialog [type=submit]").click()
+            self.page.locator("#pin-form [name=pin]").fill(pin)
+            self.page.locator("#pin-form [type=submit]").click()
+
+    def consent_of(self, request_id: str) -> dict[str, Any]:
+        """The patient's own view of the consent that answered a request."""
+        consents: list[dict[str, Any]] = self.get_json("/api/patient/consents")
+        return next(c for c in consents if c["request_id"] == request_id)
 
 
 class Clinician(Someone):
     """A clinician at the bedside."""
 
     def register_device(self) -> None:
-        self.page.goto(f"{self.origin}/clinician/device/")
+        self.goto("/clinician/device/")
         self.page.locator("#register").click()
         self.page.wait_for_url("**/clinician/", timeout=SLOW_MS)
 
     def ask(self, code: str, preset: str = "ward") -> str:
         """Ask with two taps; returns the request's id."""
-        self.page.goto(f"{self.origin}/clinician/")
+        self.goto("/clinician/")
         self.page.locator("#code").fill(code)
         self.page.locator(f"[name=preset][value={preset}]").click()
         self.page.wait_for_url("**/clinician/requests/*/", timeout=SLOW_MS)
