@@ -1,4 +1,5 @@
 /** The parts of a chart: one function per kind of resource, from resources to page elements. */
+import { config } from "../config.js";
 import { el } from "../dom.js";
 import { fhirDate, gettext } from "../i18n.js";
 import * as fhir from "./fhir.js";
@@ -68,8 +69,8 @@ function billRows(item) {
   ];
 }
 
-const bills = (found) => el("div.stack", {}, found.toSorted(newestFirst).map((item) => el("div", {},
-  el("strong", {}, fhir.concept(item.type) || item.resourceType), el("br"),
+const bills = (found) => el("div.stack", {}, found.toSorted(newestFirst).map((item) => el("div.panel", {},
+  el("strong", {}, joined(config.words.type[item.resourceType], fhir.concept(item.type))), el("br"),
   el("small", {}, joined(fhirDate(fhir.happened(item)), fhir.status(item.status), item.provider?.display)),
   table([gettext("What"), gettext("Amount")], billRows(item)))));
 
