@@ -43,7 +43,7 @@ from wallet.core.grant import (
 from wallet.core.narrow import check_narrowing, check_records
 from wallet.core.request import Request
 from wallet.errors import Invalid, Refused
-from wallet.models import AccessRequest, Grant, GrantWrap, PairwiseDid, Patient, Record
+from wallet.models import AccessRequest, ClinicianDevice, Grant, GrantWrap, PairwiseDid, Patient, Record
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue
 from wallet.selectors import patient_request, record_facts, records_offered
@@ -90,6 +90,7 @@ def request_approve_self_held(
 def approval_save(row: AccessRequest, body: ConsentGranted, signed: SignedTx, pack: GrantPack) -> ConsentView:
     """Check an approval against everything known and keep it, in the caller's transaction."""
     request, artefact = request_document(row), pack.artefact
+    _check_asker(request)
     did = _check_subject(row, body, signed)
     _check_answers(request, artefact, row)
     _check_body(body, pack, request)
@@ -104,6 +105,15 @@ def approval_save(row: AccessRequest, body: ConsentGranted, signed: SignedTx, pa
         raise Refused("This consent id was used before.", next="Sign a new consent.") from error
     outbox_queue(signed, subject=body.consent)
     return consent_of(grant, ports.now_ms())
+
+
+def _check_asker(request: Request) -> None:
+    """Raises Refused when a clinician's credential was taken back, or ended, since they asked."""
+    if not request.requester.credential:
+        return
+    registered = ClinicianDevice.objects.filter(did=request.requester.did, state=LedgerState.REGISTERED)
+    if not registered.filter(valid_until__gt=ports.now_ms()).exists():
+        raise Refused("Who asks holds no valid credential any more.", next="Refuse the request.")
 
 
 def _repeated(row: AccessRequest, signed: SignedTx) -> ConsentView | None:

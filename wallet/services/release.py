@@ -26,15 +26,19 @@ from ledger.api import (
     SignedTx,
     VerifiedValue,
     b64u_decode,
+    b64u_encode,
+    handle,
     handles_covered,
+    wrap_hash,
     wraps_hash,
 )
 from wallet import ports
 from wallet.core.consent import Artefact, parse_artefact
 from wallet.core.policy import LedgerConsent, LedgerCredential, Question, Reader, may_read
 from wallet.errors import Invalid, Refused
-from wallet.models import Consent, Grant, GrantWrap, ServedAccess
+from wallet.models import Consent, Cursor, Grant, GrantWrap, ServedAccess
 from wallet.ports import Buffer
+from wallet.projector import NAME as PROJECTOR
 from wallet.selectors import ledger_proof, record_facts, requester_grant
 from wallet.services.tokens import token_issue, token_manifest
 from wallet.shapes import Release, Wrap
@@ -131,7 +135,9 @@ def opening_serve(opening: Opening) -> Release:
     # Asked beside the commit, which takes longest. Inclusion in a block proves that the consent was active
     # there: a revocation after the state that is read here, and before that block, would have refused it.
     consent = _asking.submit(ports.ledger().query, f"consent/{opening.grant.consent_id}")
-    credential = _asking.submit(_ledger_credential, artefact.requester.credential)
+    # Nothing of the kind holds for the credential, and a validator may prove a state that is long past: none
+    # older than what the projector has seen is believed. The opening's own block is later, so nothing waits.
+    credential = _asking.submit(_ledger_credential, artefact.requester.credential, _height_seen())
     with asking_ledger():
         committed = ports.ledger().commit(opening.signed.wire, timeout_s=COMMIT_TIMEOUT_S)
         proven = Proven(committed, _consent_at(consent.result(), opening, committed), credential.result())
@@ -171,7 +177,18 @@ def _wraps_named(grant: Grant, body: AccessOpened) -> list[GrantWrap]:
     root = Consent.objects.get(consent_id=grant.consent_id).handles_root
     if not handles_covered(proof, len(by_handle), b64u_decode(root, 32)):
         raise Invalid("The proof does not show these handles under this consent.")
-    return [by_handle[handle] for handle in body.handles]
+    named = [by_handle[handle] for handle in body.handles]
+    _check_rows(grant, named)
+    return named
+
+
+def _check_rows(grant: Grant, wraps: list[GrantWrap]) -> None:
+    """Raises Refused for a row that lies: a handle of another record, a wrap of another hash."""
+    salt = b64u_decode(grant.salt, 32)
+    for row in wraps:
+        real = (handle(salt, row.record_id), wrap_hash(b64u_decode(row.wrap)))
+        if (row.handle, row.wrap_hash) != tuple(map(b64u_encode, real)):
+            raise Refused("A stored key is not the one that was granted.", next="Tell the operator.")
 
 
 def _check_policy(opening: Opening, artefact: Artefact, proven: Proven) -> None:
@@ -213,10 +230,15 @@ def _consent_at(found: VerifiedValue, opening: Opening, committed: CommittedTx) 
     return ProvenConsent(state, state.opens - (found.height >= committed.height))
 
 
-def _ledger_credential(credential: str) -> LedgerCredential | None:
+def _height_seen() -> int:
+    """The height of the last event that this service has verified and applied."""
+    return Cursor.objects.filter(name=PROJECTOR).values_list("height", flat=True).first() or 0
+
+
+def _ledger_credential(credential: str, min_height: int) -> LedgerCredential | None:
     if not credential:
         return None
-    value = ports.ledger().query(f"credential/{credential}").value
+    value = ports.ledger().query(f"credential/{credential}", min_height).value
     if value is None:
         return None
     return LedgerCredential(value["organisation"], value["valid_until"], value["revoked"])
