@@ -139,7 +139,10 @@ def approve(request: HttpRequest, request_id: str) -> HttpResponse:
 
 @endpoint("POST", Role.PATIENT)
 def approve_custodial(request: HttpRequest, request_id: str) -> HttpResponse:
+    """The service signs with the PIN, and only the very text that the page says it has shown."""
     approval = body_as(request, CustodialApproval)
+    if approval.narrowing.text is None or approval.narrowing.valid_from is None:
+        raise wallet.Invalid("An approval names the text that was shown.", next="Read the consent again.")
     consent = wallet.request_approve_custodial(
         person_id=person_of(request).id,
         request_id=request_id,

@@ -58,7 +58,10 @@ def test_a_custodial_approval_needs_the_pin_and_says_how_many_tries_are_left(ami
     narrowing = {"types": ["Observation"]}
     shown = post(patient, f"{to}/preview", {"narrowing": narrowing, "locale": "zh-Hans"}).json()
     assert "北湖医院" in shown["text"]
-    call = {"pin": "000000", "narrowing": narrowing, "locale": "zh-Hans"}
+    unseen = {"pin": PIN, "narrowing": narrowing, "locale": "zh-Hans"}
+    assert post(patient, f"{to}/approve-custodial", unseen).status_code == 400, "signed is shown"
+    seen = narrowing | {key: shown["artefact"][key] for key in ("valid_from", "text")}
+    call = {"pin": "000000", "narrowing": seen, "locale": "zh-Hans"}
     refused = post(patient, f"{to}/approve-custodial", call)
     assert (refused.status_code, error(refused)["code"], error(refused)["attempts_left"]) == (
         403,
@@ -73,7 +76,7 @@ def test_a_refused_request_cannot_be_approved_afterwards(amina: World) -> None:
     patient = signed_in(amina, "amina-diallo")
     to = f"/api/patient/requests/{ask(amina, 'amina-diallo')}"
     assert post(patient, f"{to}/refuse", {}).json()["state"] == "refused"
-    call = {"pin": PIN, "narrowing": {}, "locale": "en"}
+    call = {"pin": PIN, "narrowing": {"valid_from": 1, "text": "A" * 43}, "locale": "en"}
     late = post(patient, f"{to}/approve-custodial", call)
     assert (late.status_code, error(late)["code"]) == (409, "refused")
 

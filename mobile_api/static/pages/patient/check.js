@@ -28,7 +28,10 @@ async function organisation(detail) {
     throw new NotVerified(gettext("The hospital's registration on the ledger does not verify."));
   });
   const { body } = bundle;
-  must(body.type === "OrganisationRegistered" && body.did === detail.request.document.requester.organisation,
+  const { document, organisation: told } = detail.request;
+  // The name on the screen is the ledger's, and an organisation that asks for itself bears it, too.
+  const named = told.name === body.name && (document.requester.credential !== "" || document.requester.name === body.name);
+  must(body.type === "OrganisationRegistered" && body.did === document.requester.organisation && named,
     gettext("The ledger's registration is of another organisation."));
   return { ...bundle, name: body.name, keys: body.keyset.keys.map((key) => b64uDecode(key.public)) };
 }

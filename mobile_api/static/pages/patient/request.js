@@ -55,6 +55,9 @@ function narrowing() {
     duration_s: scope.duration_s, confidentiality };
 }
 
+/** What a custodial approval asks for: the narrowing, and the very text that is on the screen. */
+const asShown = () => ({ ...narrowing(), valid_from: state.artefact.valid_from, text: state.artefact.text });
+
 /** Draws the text for the present choice and prepares the approval of exactly that text. */
 async function reshape() {
   const run = (state.run += 1);
@@ -67,7 +70,7 @@ async function reshape() {
       ? await postJson(`/api/patient/requests/${config.request}/preview`, { narrowing: narrowing(), locale: config.locale })
       : await draft(state.detail, state.picked, await subject(), names(), now());
     if (run !== state.run) return undefined;
-    state.shownAt = Date.now();
+    Object.assign(state, { shownAt: Date.now(), artefact: shown.artefact });
     state.view.text(shown.text);
     const prepared = config.custody === "custodial" ? {} : await prepare(state.detail, state.picked, shown.artefact, await state.keys);
     if (run !== state.run) return undefined;
@@ -87,7 +90,7 @@ async function approve(button, pin) {
     await busy(button, async () => {
       const to = `/api/patient/requests/${config.request}`;
       const consent = config.custody === "custodial"
-        ? await postJson(`${to}/approve-custodial`, { pin, narrowing: narrowing(), locale: config.locale })
+        ? await postJson(`${to}/approve-custodial`, { pin, narrowing: asShown(), locale: config.locale })
         : await sendSigned(to);
       performance.mark("approve-sent");
       await answered(consent);

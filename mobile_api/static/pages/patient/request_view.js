@@ -17,7 +17,8 @@ export function typeWord(type) {
 
 function who({ detail, verified }) {
   const { document, organisation } = detail.request;
-  const name = inLanguage([organisation.name, organisation.name_zh]);
+  const own = inLanguage([organisation.name, organisation.name_zh]);
+  const name = own === organisation.name ? own : `${own} (${organisation.name})`; // the ledger vouches for the latter
   const person = document.requester.credential
     ? [el("strong", {}, document.requester.name), `, ${word("role", document.requester.role)}`, el("br"), name]
     : [el("strong", {}, name)];
