@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.mobile_api.conftest import Chromium, Tab, World, signed_in
 
 pytestmark = pytest.mark.browser
@@ -69,7 +70,8 @@ SHOW = """async ([records]) => {
   window.chart = chart;
   for (const record of records) chart.add(Uint8Array.from(atob(record), (c) => c.charCodeAt(0)));
   await new Promise((resolve) => setTimeout(resolve, 400));
-  return { text: place.innerText, tags: [...new Set([...place.querySelectorAll("*")].map((e) => e.localName))],
+  const tags = [...new Set([...place.querySelectorAll("*")].map((e) => e.localName))];
+  return { text: place.innerText, tags,
     flags: place.querySelectorAll(".flag-high").length, hidden: place.hidden };
 }"""
 
@@ -206,7 +208,8 @@ EVERY_PAGE = [
     ("okafor", "/clinician/device/"),
     ("clerk", "/insurer/"),
 ]
-SMALL = """() => [...document.querySelectorAll("button, [role=button], summary, select, input:not([type=hidden])")]
+SMALL = """() => [...document.querySelectorAll(
+    "button, [role=button], summary, select, input:not([type=hidden])")]
   .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height > 0)
   .filter((e) => !["checkbox", "radio", "range"].includes(e.type) && e.getBoundingClientRect().height < 47.5)
   .map((e) => e.outerHTML.slice(0, 120))"""

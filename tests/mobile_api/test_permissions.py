@@ -2,8 +2,6 @@
 
 from uuid import uuid4
 
-import uuid
-
 import pytest
 from django.test import Client
 from django.urls import URLPattern
