@@ -35,6 +35,10 @@ TYPES: dict[str, Promise] = {
     "QuestionnaireResponse": _("Questionnaires"),
     "Consent": _("Consents"),
     "Provenance": _("Where records came from"),
+    "Organization": _("Hospitals and organisations"),
+    "Practitioner": _("Doctors and nurses"),
+    "PractitionerRole": _("Roles of doctors and nurses"),
+    "Location": _("Places"),
 }
 PURPOSES: dict[str, Promise] = {
     "TREAT": _("Treatment"),
@@ -58,6 +62,7 @@ LABELS: dict[str, Promise] = {
 ROLES: dict[str, Promise] = {
     "physician": _("Physician"),
     "doctor": _("Physician"),
+    "surgeon": _("Surgeon"),
     "nurse": _("Nurse"),
     "pharmacist": _("Pharmacist"),
     "clinician": _("Clinician"),
