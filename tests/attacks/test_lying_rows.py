@@ -118,7 +118,7 @@ def test_a_row_moved_to_mallory_gives_her_a_key_sealed_to_someone_else(
 def test_a_wrap_that_was_changed_after_it_was_signed_for_is_not_released(
     li_mei: World, consent: wallet.ConsentView
 ) -> None:
-    """The reader signs the hash of what leaves; a row whose wrap is another one must not leave in its place."""
+    """The reader signs the hash of what leaves: another wrap must not leave in its place."""
     wire, _ = li_mei.tablet.opening(consent.consent_id)
     for row in GrantWrap.objects.all():
         GrantWrap.objects.filter(pk=row.pk).update(wrap=b64u_encode(secrets.token_bytes(60)))
