@@ -7,6 +7,8 @@ Rules
 - We sign with PyNaCl (RFC 8032), whose signatures every verifier accepts.
 """
 
+from functools import lru_cache
+
 from ed25519_zebra import ed_verify
 from nacl.signing import SigningKey
 
@@ -14,7 +16,12 @@ KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 _P = 2**255 - 19
 _D = -121665 * pow(121666, _P - 2, _P) % _P
-_SQRT_M1 = pow(2, (_P - 1) // 4, _P)
+_ORDER_8_Y = int.from_bytes(
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+)
+_SMALL_ORDER_YS = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
+"""The y coordinates of the eight points whose order divides 8; each y's both signs are among them."""
+_ZERO_X_YS = frozenset({1, _P - 1})
 
 
 class BadPublicKey(ValueError):
@@ -41,8 +48,9 @@ def public_key_of(seed: bytes) -> bytes:
     return bytes(SigningKey(seed).verify_key)
 
 
+@lru_cache(maxsize=4096)
 def is_acceptable_public_key(public_key: bytes) -> bool:
-    """Whether `public_key` may be registered: `check_public_key` as a yes or no."""
+    """Whether `public_key` may be registered: `check_public_key` as a yes or no, remembered."""
     try:
         check_public_key(public_key)
     except BadPublicKey:
@@ -57,30 +65,15 @@ def check_public_key(public_key: bytes) -> None:
     y = int.from_bytes(public_key, "little") & (1 << 255) - 1
     if y >= _P:
         raise BadPublicKey("the public key's y coordinate is not reduced: not canonical")
-    x = _recover_x(y)
-    if x is None:
-        raise BadPublicKey("the public key is not a point of the curve")
-    if x == 0 and public_key[31] & 0x80:
+    if y in _ZERO_X_YS and public_key[31] & 0x80:
         raise BadPublicKey("the public key says that zero is negative: not canonical")
-    if _times_eight(x, y) == (0, 1):
+    if y in _SMALL_ORDER_YS:
         raise BadPublicKey("the public key is of small order: anyone can sign for it")
+    if not _on_curve(y):
+        raise BadPublicKey("the public key is not a point of the curve")
 
 
-def _recover_x(y: int) -> int | None:
-    """A root x of -x² + y² = 1 + d·x²·y² (RFC 8032 section 5.1.3), either sign; None when there is none."""
+def _on_curve(y: int) -> bool:
+    """Whether -x² + y² = 1 + d·x²·y² has a root x: u / v, and so u · v, is a square (Euler's criterion)."""
     u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P
-    x = u * pow(v, 3, _P) * pow(u * pow(v, 7, _P), (_P - 5) // 8, _P) % _P
-    if v * x * x % _P == u:
-        return x
-    return x * _SQRT_M1 % _P if v * x * x % _P == -u % _P else None
-
-
-def _times_eight(x: int, y: int) -> tuple[int, int]:
-    """8·(x, y) in affine coordinates, by three doublings with the complete addition law."""
-    for _doubling in range(3):
-        product = _D * x * x * y * y % _P
-        x, y = (
-            2 * x * y * pow(1 + product, _P - 2, _P) % _P,
-            (y * y + x * x) * pow(1 - product, _P - 2, _P) % _P,
-        )
-    return x, y
+    return pow(u * v, (_P - 1) // 2, _P) in (0, 1)
