@@ -56,11 +56,13 @@ class Chromium:
     def _run(self, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
         return self._pool.submit(work, *args, **options).result()
 
-    def open(self, url: str, cookies: dict[str, str], width: int) -> Tab:
-        """A page in a context of its own."""
+    def open(self, url: str, cookies: dict[str, str], width: int, scripts: bool = True) -> Tab:
+        """A page in a context of its own. Without `scripts` it is the page as the server drew it."""
         size = {"width": width, "height": 844}
         context = self._run(self._browser.new_context, viewport=size)
         self._contexts.append(context)
+        if not scripts:
+            self._run(context.route, "**/*.js", lambda route: route.abort())
         self._run(context.add_cookies, [{"name": k, "value": v, "url": url} for k, v in cookies.items()])
         page = self._run(context.new_page)
         self._run(page.goto, url)
