@@ -1,5 +1,6 @@
 """`python -m salus.demo.genesis LEDGER_PORT`: make the validators' homes and the genesis, once."""
 
+import secrets
 import sys
 from typing import Any
 
@@ -9,7 +10,8 @@ from ledger.api import b64u_decode, b64u_encode, did_of, init_devnet, keyset_fro
 from salus.demo.cast import AUTHORITY, VALIDATORS
 from salus.demo.environment import demo_home
 
-CHAIN_ID = "salus-demo"
+# Every demo is a ledger of its own: a phone that trusted one that was reset must not mistake the next for it.
+CHAIN_ID_PREFIX = "salus-demo"
 
 
 def authority_app_state(seed: bytes, recovery_public: bytes, name: str) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def main(base_port: int) -> None:
     seed = b64u_decode((keys / "authority").read_text(), 32)
     recovery = SigningKey(b64u_decode((keys / "authority-recovery").read_text(), 32)).verify_key
     state = authority_app_state(seed, bytes(recovery), AUTHORITY.name)
-    init_devnet(home / "ledger", VALIDATORS, state, CHAIN_ID, base_port)
+    chain_id = f"{CHAIN_ID_PREFIX}-{secrets.token_hex(4)}"
+    init_devnet(home / "ledger", VALIDATORS, state, chain_id, base_port)
 
 
 if __name__ == "__main__":
