@@ -1,4 +1,6 @@
-"""What interop keeps of its own: which programs may call it. No record and no person is here."""
+"""What interop keeps of its own: which programs may call it, and which DICOM files are held already.
+
+No record and no person is here."""
 
 import uuid
 from typing import ClassVar
@@ -39,3 +41,19 @@ class UsedAssertion(models.Model):
 
     def __str__(self) -> str:
         return f"assertion of {self.client_id}"
+
+
+class HeldInstance(models.Model):
+    """A DICOM file that a record holds: its keyed hash, so that sending it again stores nothing."""
+
+    organisation_id = models.UUIDField()
+    digest = models.CharField(max_length=64)
+    record_id = models.CharField(max_length=36, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organisation_id", "digest"], name="instance_held_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"an instance in record {self.record_id}"

@@ -1,8 +1,11 @@
 """The hospital's desk: send files in, and see what became of them."""
 
 import uuid
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -13,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from accounts.api import Organisation, OrganisationKind, Person, Role
-from interop.fhir.outcome import Issue
-from interop.services.files import FileResult, file_ingest
+from interop.fhir.outcome import Issue, Refused
+from interop.services.files import FileResult, Source, files_ingest
 from wallet import api as wallet
 
 SHOWN = 50
@@ -72,7 +75,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _page(request, hospital, form, [], status=400)
     code = form.cleaned_data["patient_code"].strip() or None
-    sent = [_send(hospital.id, file, code) for file in form.cleaned_data["upload"]]
+    sent = _send(hospital.id, form.cleaned_data["upload"], code)
     status = 400 if any(found.issues for found in sent) else 200
     return _page(request, hospital, UploadForm(), sent, status=status)
 
@@ -86,21 +89,31 @@ def _hospital_of(person: Person) -> Organisation:
     return organisation
 
 
-def _send(organisation_id: uuid.UUID, file: UploadedFile, patient_code: str | None) -> Sent:
-    name = file.name or ""
+def _send(organisation_id: uuid.UUID, files: Sequence[UploadedFile], patient_code: str | None) -> list[Sent]:
+    sources = [Source(file.name or "", partial(_from_start, file)) for file in files]
+    told: dict[int, list[FileResult]] = {}
     try:
-        results = list(
-            file_ingest(
-                organisation_id=organisation_id,
-                file=file,  # type: ignore[arg-type]
-                name=name,
-                patient_code=patient_code,
-            )
-        )
+        for source, results in files_ingest(
+            organisation_id=organisation_id, sources=sources, patient_code=patient_code
+        ):
+            told[id(source)] = results
+    except Refused as error:
+        missing = error.issues
     except wallet.WalletError as error:
-        results = [FileResult(0, "", 0, 0, (Issue("transient", f"{error.message} {error.next}"),))]
+        missing = (Issue("transient", f"{error.message} {error.next}"),)
+    else:
+        missing = ()
+    return [_sent(source, told.get(id(source), [FileResult(0, "", 0, 0, missing)])) for source in sources]
+
+
+def _from_start(file: UploadedFile) -> AbstractContextManager[BinaryIO]:
+    file.seek(0)
+    return nullcontext(file)  # type: ignore[arg-type]  # closed with the request
+
+
+def _sent(source: Source, results: list[FileResult]) -> Sent:
     issues = [(result.line, issue) for result in results for issue in result.issues]
-    return Sent(name, sum(r.new for r in results), sum(r.known for r in results), issues)
+    return Sent(source.name, sum(r.new for r in results), sum(r.known for r in results), issues)
 
 
 def _page(

@@ -34,20 +34,26 @@ PATIENT_ID_SYSTEM = "urn:dicom:patient-id"
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 _DEFLATED = (b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.4.95")
 _TAGS = (
-    "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID Modality BodyPartExamined StudyDate "  # noqa: SIM905
-    "AcquisitionDate ContentDate SeriesDate PatientID IssuerOfPatientID IssuerOfPatientIDQualifiersSequence "
-    "Rows Columns BitsAllocated SamplesPerPixel PhotometricInterpretation NumberOfFrames".split()
+    "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID InstanceNumber Modality "  # noqa: SIM905
+    "BodyPartExamined StudyDate AcquisitionDate ContentDate SeriesDate PatientID IssuerOfPatientID "
+    "IssuerOfPatientIDQualifiersSequence Rows Columns BitsAllocated SamplesPerPixel "
+    "PhotometricInterpretation NumberOfFrames".split()
 )
 
 
 @dataclass(frozen=True)
 class DicomObject:
-    """What a file is about. `day` is YYYY-MM-DD or ""; `patient_identifiers` are (system, value) pairs."""
+    """What a file is about.
+
+    `instance_number` is 0 when the file has none, `day` is YYYY-MM-DD or "", `patient_identifiers` are
+    (system, value) pairs.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
     study_uid: str
     series_uid: str
+    instance_number: int
     modality: str
     body_part: str
     day: str
@@ -67,6 +73,7 @@ def parse_dicom(file: BinaryIO) -> DicomObject:
         sop_instance_uid=str(data_set.SOPInstanceUID),
         study_uid=str(data_set.StudyInstanceUID),
         series_uid=str(data_set.SeriesInstanceUID),
+        instance_number=_whole_number(data_set, "InstanceNumber", absent=0) or 0,
         modality=_text(data_set, "Modality"),
         body_part=_text(data_set, "BodyPartExamined"),
         day=_day(data_set),
@@ -137,13 +144,18 @@ def _native_length(data_set: Dataset, place: str) -> int:
 
 
 def _frames(data_set: Dataset) -> int:
-    try:
-        frames = int(data_set.get("NumberOfFrames") or 1)
-    except (TypeError, ValueError):
-        frames = 0
-    if frames < 1:
+    frames = _whole_number(data_set, "NumberOfFrames", absent=1)
+    if frames is None or frames < 1:
         raise refuse("value", "expected a positive number", _place("NumberOfFrames"))
     return frames
+
+
+def _whole_number(data_set: Dataset, name: str, absent: int) -> int | None:
+    """The number, `absent` when there is none, None when it is not a number."""
+    try:
+        return int(data_set.get(name) or absent)
+    except (TypeError, ValueError):
+        return None
 
 
 def _patient_identifiers(data_set: Dataset) -> tuple[tuple[str, str], ...]:

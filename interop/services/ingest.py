@@ -1,4 +1,4 @@
-"""Other people's formats in: parse, match the patient, cut into records, hand them to the wallet.
+"""FHIR in: parse, match the patient, cut into records, hand them to the wallet.
 
 Whatever is wrong is found before anything is stored; one patient's records are stored together or not at
 all. The same bytes from the same source make nothing new.
@@ -7,15 +7,13 @@ all. The same bytes from the same source make nothing new.
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from accounts import api as accounts
-from interop.dicom.parse import DicomObject, parse_dicom
 from interop.fhir.outcome import Issue, Refused, refuse
 from interop.fhir.parse import BUNDLE_TYPES, Submission, parse
 from interop.fhir.patients import FHIR_ID_SYSTEM, Belonging, by_patient
 from interop.fhir.split import Piece, split
 from interop.services.matching import patient_match
+from interop.services.storing import records_store, source_did
 from wallet import api as wallet
 
 
@@ -66,13 +64,15 @@ def ingest_fhir(
     `dry_run` checks everything, patient matching included, and stores nothing. Raises Refused (the sender's
     fault, with every place), and wallet's StorageDown or KeyUnavailable. Not inside a database transaction.
     """
-    submission = parse(data, source=_did(organisation_id))
+    submission = parse(data, source=source_did(organisation_id))
     _check_fits(submission, kinds, resource_type)
     plans, unmatched = _plans(organisation_id, submission, patient_code)
     taken: list[Taken] = []
     records: list[wallet.IngestedRecord] = []
     for plan in plans:
-        stored = [] if dry_run else _store(organisation_id, plan.person_id, [_part(p) for p in plan.pieces])
+        stored = (
+            [] if dry_run else records_store(organisation_id, plan.person_id, [_part(p) for p in plan.pieces])
+        )
         records += stored
         taken += _taken(plan, stored)
         if not dry_run:
@@ -81,50 +81,6 @@ def ingest_fhir(
     states = tuple(sorted({record.state for record in records}))
     refused = (*submission.refused, *unmatched)
     return IngestResult(submission.kind, submission.order, tuple(taken), refused, count, states)
-
-
-def ingest_dicom(
-    *,
-    organisation_id: uuid.UUID,
-    file: BinaryIO,
-    patient_code: str | None = None,
-    study_uid: str = "",
-    dry_run: bool = False,
-) -> tuple[DicomObject, wallet.IngestedRecord | None]:
-    """Take one DICOM file (PS3.10), which is kept byte for byte. The record is None in a dry run.
-
-    With `study_uid`, an instance of another study is refused.
-    Raises Refused, StorageDown, KeyUnavailable. Memory stays bounded whatever the size.
-    """
-    _did(organisation_id)
-    found = parse_dicom(file)
-    if study_uid and found.study_uid != study_uid:
-        raise refuse("conflict", "belongs to another study", "(0020,000D) StudyInstanceUID", status=409)
-    person_id = patient_match(
-        organisation_id=organisation_id,
-        identifiers=found.patient_identifiers,
-        patient_code=patient_code,
-        place="(0010,0020) PatientID",
-    )
-    if dry_run:
-        return found, None
-    file.seek(0)
-    part = wallet.RecordPart(
-        type="ImagingStudy",
-        label="N",
-        group=f"study:{found.study_uid}",
-        period_start=found.day,
-        period_end=found.day,
-        content=file,
-    )
-    return found, _store(organisation_id, person_id, [part])[0]
-
-
-def _did(organisation_id: uuid.UUID) -> str:
-    organisation = accounts.organisation_by_id(organisation_id)
-    if organisation is None or not organisation.did:
-        raise refuse("forbidden", "this organisation is not registered on the ledger yet", status=403)
-    return organisation.did
 
 
 def _check_fits(submission: Submission, kinds: Collection[str], resource_type: str | None) -> None:
@@ -175,15 +131,6 @@ def _part(piece: Piece) -> wallet.RecordPart:
         period_end=piece.period_end,
         content=piece.content,
     )
-
-
-def _store(
-    organisation_id: uuid.UUID, person_id: uuid.UUID, parts: Sequence[wallet.RecordPart]
-) -> list[wallet.IngestedRecord]:
-    try:
-        return wallet.records_ingest(organisation_id=organisation_id, patient_id=person_id, parts=parts)
-    except wallet.Invalid as error:
-        raise refuse("invalid", error.message) from error
 
 
 def _taken(plan: _Plan, stored: Sequence[wallet.IngestedRecord]) -> list[Taken]:

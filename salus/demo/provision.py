@@ -94,9 +94,8 @@ def _load(patient: DemoPatient, subject: Subject, sources: list[DemoSource]) -> 
         bundle = FHIR_JSON.encode(hospital_bundle(subject, source, until=UNTIL))
         records += ingest_fhir(organisation_id=organisation.id, data=bundle).records
         if number == 0:
-            for image in ct_series(subject, source, until=UNTIL):
-                ingest_dicom(organisation_id=organisation.id, file=io.BytesIO(image))
-                records += 1
+            files = map(io.BytesIO, ct_series(subject, source, until=UNTIL))
+            records += len(ingest_dicom(organisation_id=organisation.id, files=files).records)
     return records
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.api import person_ensure
+from salus.demo.records import ct_series
 from tests.interop.conftest import Faces
 from tests.interop.samples import bundle, observation, patient, text
-from tests.interop.test_dicom import SLICE
+from tests.interop.test_dicom import LI_MEI, RIVERSIDE, SLICE
+
+STUDY = ct_series(LI_MEI, RIVERSIDE, until=date(2026, 11, 23), slices=4)
 
 
 def ingest(*paths: Path, **options: Any) -> tuple[str, str]:
@@ -74,6 +78,23 @@ def test_a_patient_code_stands_in_for_identifiers(faces: Faces, tmp_path: Path) 
     assert (err, "1 new" in out) == ("", True)
 
 
+def test_the_studies_of_a_folder_are_one_record_each_and_a_bad_file_is_told(
+    faces: Faces, tmp_path: Path
+) -> None:
+    for number, data in enumerate(STUDY):
+        (tmp_path / f"series-{number % 2}").mkdir(exist_ok=True)
+        (tmp_path / f"series-{number % 2}" / f"{number}.dcm").write_bytes(data)
+    (tmp_path / "bad.dcm").write_bytes(STUDY[0][:-9])
+    out, err = ingest(tmp_path, patient=faces.world.code("li-mei"))
+    assert out.count(": 1 new, 0 already here") == 4
+    assert "bad.dcm: 0 new" in out
+    assert "1 of 5 files were refused" in err
+    assert [record.type for record in faces.records("li-mei")] == ["ImagingStudy"]
+    out, _ = ingest(tmp_path, patient=faces.world.code("li-mei"))
+    assert out.count(": 0 new, 1 already here") == 4
+    assert len(faces.records("li-mei")) == 1
+
+
 def test_what_is_not_there_is_said(faces: Faces, tmp_path: Path) -> None:
     assert "no such file" in ingest(tmp_path / "nowhere")[1]
     with pytest.raises(CommandError, match="no organisation"):
@@ -100,6 +121,13 @@ def test_the_desk_takes_files_and_shows_what_became_of_them(faces: Faces, clerk:
     listed = clerk.get("/desk/").content.decode()
     assert faces.world.code("li-mei") in listed
     assert "waits for the patient" in listed
+
+
+def test_the_files_of_a_study_dropped_on_the_desk_are_one_record(faces: Faces, clerk: Client) -> None:
+    files = [SimpleUploadedFile(f"{number}.dcm", data) for number, data in enumerate(STUDY)]
+    page = clerk.post("/desk/", {"upload": files, "patient_code": faces.world.code("li-mei")})
+    assert page.content.decode().count("1 new, 0 already here") == len(STUDY)
+    assert len(faces.records("li-mei")) == 1
 
 
 def test_the_desk_names_no_patient_and_shows_no_content(faces: Faces, clerk: Client) -> None:

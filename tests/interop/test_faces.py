@@ -1,5 +1,6 @@
 """Records in over FHIR and DICOMweb, claims out under a consent: with real keys, storage and ledger rules."""
 
+import io
 import json
 from datetime import date
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
+from interop.dicom.parse import parse_dicom
 from interop.services import ingest as ingest_module
 from ledger.api import b64u_decode
 from salus.demo.records import DemoSource, ct_series, mrn, subject_for
 from tests.interop.conftest import MEMBER, Faces, enrol
 from tests.interop.samples import MRN, bundle, claim, observation, patient
 from tests.interop.test_dicom import SLICE
+from tests.interop.test_studies import members
 from tests.wallet.conftest import PIN
 from wallet import api as wallet
 from wallet import ports
@@ -250,14 +253,16 @@ def test_a_series_comes_in_over_stow_and_the_bytes_are_the_file_s(faces: Faces) 
     riverside = DemoSource("riverside", "Riverside General", "江滨总医院")
     subject = subject_for(handle="amina-diallo", name="Amina Diallo", name_zh="", seed=12)
     enrol(faces.world, "amina-diallo", "riverside", mrn(subject, riverside))
-    files = ct_series(subject, riverside, until=date(2026, 11, 23), slices=2)
-    answer = faces.riverside.post("/dicomweb/studies", *stow(*files))
+    files = ct_series(subject, riverside, until=date(2026, 11, 23), slices=3)
+    answer = faces.riverside.post("/dicomweb/studies", *stow(*reversed(files)))
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/dicom+json")
-    assert len(answer.json()["00081199"]["Value"]) == 2
-    assert {decrypted(faces, record) for record in faces.records("amina-diallo")} == set(files)
+    assert len(answer.json()["00081199"]["Value"]) == 3
+    (record,) = faces.records("amina-diallo")
+    assert (record.type, record.group[:6]) == ("ImagingStudy", "study:")
+    assert list(members(decrypted(faces, record)).values()) == files
     again = faces.riverside.post("/dicomweb/studies", *stow(*files))
     assert again.status_code == 200
-    assert len(faces.records("amina-diallo")) == 2
+    assert faces.records("amina-diallo") == [record]
 
 
 def test_a_bad_instance_is_refused_and_the_good_one_stays(faces: Faces) -> None:
@@ -266,11 +271,34 @@ def test_a_bad_instance_is_refused_and_the_good_one_stays(faces: Faces) -> None:
     answer = faces.riverside.post(f"/dicomweb/studies?patient={code}", body, kind)
     assert answer.status_code == 202
     assert len(answer.json()["00081198"]["Value"]) == len(answer.json()["00081199"]["Value"]) == 1
+    assert "cut off" in answer.json()["00081198"]["Value"][0]["00000902"]["Value"][0]
     assert len(faces.records("li-mei")) == 1
     only_bad = faces.riverside.post(f"/dicomweb/studies?patient={code}", SLICE[:-1], "application/dicom")
     assert only_bad.status_code == 409
     other_study = faces.riverside.post(f"/dicomweb/studies/1.2.3?patient={code}", SLICE, "application/dicom")
     assert other_study.status_code == 409
+    (failed,) = other_study.json()["00081198"]["Value"]
+    assert failed["00081197"]["Value"] == [0xC409]
+    assert failed["00081155"]["Value"] == [parse_dicom(io.BytesIO(SLICE)).sop_instance_uid]
+
+
+def test_a_request_that_is_cut_off_stores_none_of_its_instances(faces: Faces) -> None:
+    body, kind = stow(SLICE, SLICE)
+    answer = faces.riverside.post(
+        f"/dicomweb/studies?patient={faces.world.code('li-mei')}", body[: len(SLICE) + 500], kind
+    )
+    assert answer.status_code == 400
+    assert faces.records("li-mei") == []
+
+
+def test_a_part_that_is_not_dicom_is_refused_beside_those_that_are(faces: Faces) -> None:
+    body, kind = stow(SLICE)
+    note = b"--X\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+    answer = faces.riverside.post(
+        f"/dicomweb/studies?patient={faces.world.code('li-mei')}", note + body, kind
+    )
+    assert answer.status_code == 202
+    assert len(faces.records("li-mei")) == 1
 
 
 def test_the_capability_statement_says_what_is_there(faces: Faces) -> None:
