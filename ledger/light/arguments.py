@@ -68,7 +68,7 @@ def _sync_arguments(parser: ArgumentParser) -> None:
 
 
 def _option_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--trusting-period", type=_whole, default=14, metavar="DAYS", help="default 14")
+    parser.add_argument("--trusting-period", type=_days, default=14, metavar="DAYS", help="default 14")
     parser.add_argument("--trust-level", type=_level, default=LEAST_LEVEL, metavar="N/M", help="default 1/3")
     parser.add_argument("--clock-drift", type=_whole, default=10, metavar="S", help="default 10")
     parser.add_argument(
@@ -86,4 +86,10 @@ def _level(text: str) -> Fraction:
 def _whole(text: str) -> int:
     if (number := int(text)) < 0:
         raise ValueError("not negative")
+    return number
+
+
+def _days(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError("at least one day")
     return number

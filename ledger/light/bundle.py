@@ -62,7 +62,7 @@ def verify_bundle(bundle: Mapping[str, Any], root: Root, options: Options, now_n
         return invalid("form", f"the bundle is malformed: {error}")
     if isinstance(fact, Verdict):
         return fact
-    return Proven(block, fact, max(0, (now_ns - block.header.time_ns) // MS))
+    return Proven(block, fact, max(0, now_ns // MS - block.header.time_ns // MS))
 
 
 def verify_consent(

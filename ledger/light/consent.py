@@ -75,14 +75,14 @@ def consent_knowledge(
         return invalid("consent", "the proofs are of another entry than this consent's")
     if latest.height < granted.height:
         return invalid("consent", "the second proof is of an earlier state than the first")
-    if latest.time_ns >= now_ns + clock_drift_ns:
+    if latest.time_ns // MS >= (now_ns + clock_drift_ns) // MS:
         return invalid("future", "the second proof's header lies in the future")
     first, second = _entry(granted.value), _entry(latest.value)
     if first is None or first["state"] != Standing.GRANTED.value:
         return invalid("consent", f"the consent was not granted at block {granted.height}")
     if second is None or not _follows(first, second):
         return invalid("consent", "the proofs contradict each other: they are not of one ledger")
-    age_ms = max(0, (now_ns - latest.time_ns) // MS)
+    age_ms = max(0, now_ns // MS - latest.time_ns // MS)
     standing = Standing(second["state"])
     return ConsentKnowledge(consent, standing, granted.height, latest.height, age_ms, second)
 

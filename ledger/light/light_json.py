@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ledger.light.verdict import LightBlock
+from ledger.light.verdict import LightBlock, TrustedState
 from ledger.types.rpc_json import (
     JsonShapeError,
     commit_from_json,
@@ -40,6 +40,16 @@ def light_block_from_json(value: Mapping[str, Any]) -> LightBlock:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise JsonShapeError(f"not a light block: {type(error).__name__}: {error}") from error
+
+
+def trusted_state_from_json(value: Mapping[str, Any]) -> TrustedState:
+    """The trusted state in `{"header", "next_validators"}`. Raises JsonShapeError."""
+    try:
+        after = value["next_validators"]
+        stated = all(_states_priority(member) for member in after)
+        return TrustedState(header_from_json(value["header"]), validators_from_json(after), stated)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise JsonShapeError(f"not a trusted state: {type(error).__name__}: {error}") from error
 
 
 def light_block_to_json(block: LightBlock) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import { COMMITTED, decodeLightBlock, whole } from "./light_block.js";
 import { demand, guarded, invalid, LightError, SUCCESS } from "./light_verdict.js";
 import { verifyBlock } from "./light_verifier.js";
 import { verifyInclusion } from "./merkle.js";
-import { verifyAbsence, verifyPresence } from "./state_proof.js";
+import { ProofError, verifyAbsence, verifyPresence } from "./state_proof.js";
 import { decodeTx } from "./tx.js";
 
 export { headerHash, validatorsHash, voteSignBytes } from "./light_block.js";
@@ -53,7 +53,10 @@ export async function verifyState(bundle, trusted, key, value, proof) {
   return guarded(async () => {
     const block = await verifySignedHeader(bundle, trusted);
     const appHash = fromHex(bundle.signed_header.header.app_hash);
-    await (value === null ? verifyAbsence(appHash, key, proof) : verifyPresence(appHash, key, value, proof));
+    const shown = value === null ? verifyAbsence(appHash, key, proof) : verifyPresence(appHash, key, value, proof);
+    await shown.catch((error) => {
+      throw error instanceof ProofError ? new LightError("state", error.message) : error;
+    });
     return block;
   });
 }

@@ -26,10 +26,17 @@ export async function decodeLightBlock(json) {
   const { signed_header: signed, validators, next_validators: after } = json;
   const header = await decodeHeader(signed.header);
   const nextValidators = after ? await decodeValidators(after) : null;
-  const stated = [...validators, ...(after ?? [])].every(({ proposer_priority: p }) => p !== undefined && p !== null && p !== "");
   const [commit, own] = [decodeCommit(signed.commit), await decodeValidators(validators)];
-  return { header, commit, validators: own, nextValidators, prioritiesStated: stated, height: header.height, json };
+  const prioritiesStated = stated([...validators, ...(after ?? [])]);
+  return { header, commit, validators: own, nextValidators, prioritiesStated, height: header.height, json };
 }
+
+/** What is trusted by other means, from `{header, next_validators}`; for light_verifier.js. */
+export async function decodeTrusted({ header, next_validators: after }) {
+  return { header: await decodeHeader(header), nextValidators: await decodeValidators(after), prioritiesStated: stated(after) };
+}
+
+const stated = (members) => members.every(({ proposer_priority: given }) => ![undefined, null, ""].includes(given));
 
 async function decodeHeader(json) {
   const hashes = Object.fromEntries(DIGESTS.map((name) => [name, hexOf(json[`${name}_hash`], name === "app" ? null : [0, 32])]));

@@ -1,0 +1,88 @@
+"""What a trusted store keeps, and that a torn, edited or foreign file is refused."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.light.errors import StoreDamaged
+from ledger.light.store import MAX_KEPT, JsonFileStore, MemoryStore, above, at_or_below
+from tests.ledger.light.chain import Plan, grow
+from tests.ledger.light.scenarios import HONEST, ROTATING
+
+
+def test_file_gives_back_what_was_kept(tmp_path: Path) -> None:
+    store = JsonFileStore(tmp_path / "trusted.json")
+    assert store.blocks() == ()
+    store.save([ROTATING[9], ROTATING[1]])
+    assert JsonFileStore(tmp_path / "trusted.json").blocks() == (ROTATING[1], ROTATING[9])
+    assert [path.name for path in tmp_path.iterdir()] == ["trusted.json"]
+
+
+def test_neighbours_of_a_height() -> None:
+    store = MemoryStore([HONEST[3], HONEST[7]])
+    assert at_or_below(store, 2) is None
+    assert at_or_below(store, 7) == HONEST[7]
+    assert at_or_below(store, 6) == HONEST[3]
+    assert above(store, 3) == HONEST[7]
+    assert above(store, 7) is None
+
+
+def test_anchor_and_the_newest_blocks_are_kept() -> None:
+    chain = grow(Plan(lambda height: "A"), MAX_KEPT + 5)
+    store = MemoryStore()
+    store.save(chain.values())
+    heights = [block.height for block in store.blocks()]
+    assert heights == [1, *range(6, MAX_KEPT + 6)]
+
+
+def test_file_cut_off_at_any_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trusted.json"
+    JsonFileStore(path).save([HONEST[1]])
+    whole = path.read_bytes()
+    for size in range(0, len(whole) - 1, max(1, len(whole) // 50)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(StoreDamaged, match="anew"):
+            JsonFileStore(path)
+
+
+def test_edited_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trusted.json"
+    JsonFileStore(path).save([HONEST[1]])
+    document = json.loads(path.read_text())
+    document["blocks"][0]["signed_header"]["header"]["app_hash"] = "66" * 32
+    path.write_text(json.dumps(document))
+    with pytest.raises(StoreDamaged, match="not whole"):
+        JsonFileStore(path)
+
+
+def test_file_of_two_chains_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trusted.json"
+    JsonFileStore(path).save([HONEST[1]])
+    document = json.loads(path.read_text())
+    other = replace(HONEST[2], header=replace(HONEST[2].header, chain_id="other"))
+    document["blocks"].append({**document["blocks"][0]})
+    document["blocks"][1]["signed_header"] = {
+        **document["blocks"][0]["signed_header"],
+        "header": {**document["blocks"][0]["signed_header"]["header"], "chain_id": other.header.chain_id},
+    }
+    path.write_text(json.dumps(document))
+    with pytest.raises(StoreDamaged):
+        JsonFileStore(path)
+
+
+def test_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "trusted.json"
+    JsonFileStore(path).save([HONEST[1]])
+
+    def crash(_descriptor: int) -> None:
+        raise OSError("power is gone")
+
+    store = JsonFileStore(path)
+    monkeypatch.setattr(os, "fsync", crash)
+    with pytest.raises(OSError, match="power"):
+        store.save([HONEST[5]])
+    monkeypatch.undo()
+    assert JsonFileStore(path).blocks() == (HONEST[1],)
