@@ -1,6 +1,6 @@
 """Mallory has the whole database, the whole disk and every server key. What does she read? What can she sign?
 
-Exactly this, and nothing else: records that still wait for a patient's key, and records granted at that moment
+Exactly this: records that still wait for a patient's key, and records granted at that moment
 to an organisation whose gateway key is among the server keys. An upload in flight is in the gateway's memory.
 """
 

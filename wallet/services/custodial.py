@@ -41,6 +41,8 @@ from wallet.wires import header, sign
 SIGNING_ID, SEALING_ID = "#key-1", "#seal-1"
 MAX_ATTEMPTS = 5
 LOCK_MS = 15 * 60_000
+SPREAD_MS = 3_600_000
+"""DIDs made together must not bear one time by which anyone could join them."""
 B = TypeVar("B")
 
 
@@ -181,6 +183,7 @@ def _register(patient: Patient, keys: CustodialKeys) -> PairwiseDid:
         }
     )
     did = did_of(keyset)
-    body = DidRegistered(**header(did, ports.now_ms()), did=did, keyset=keyset, custody="custodial")
+    issued_at = ports.now_ms() - secrets.randbelow(SPREAD_MS)
+    body = DidRegistered(**header(did, issued_at), did=did, keyset=keyset, custody="custodial")
     checked, signed = check_registration(sign(body, SIGNING_ID, keys.signing), "custodial")
     return did_save(patient, uuid.UUID(keys.organisation), checked, signed)

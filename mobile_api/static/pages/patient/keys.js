@@ -45,11 +45,14 @@ export async function signFor(organisationId, body) {
   return signedWire(body, DEVICE_KEY, await (await keystore()).signer(slotOf(organisationId)));
 }
 
+/** Up to an hour back: DIDs made together must not bear one time by which anyone could join them. */
+const sometimeBefore = (now) => now - crypto.getRandomValues(new Uint32Array(1))[0] % 3_600_000;
+
 /** A signed `DidRegistered` for one organisation: {did, wire}. */
 export async function registration(organisationId, now = Date.now()) {
   const keyset = await keySet(organisationId);
   const did = await didOf(keyset);
-  const body = bodyOf("DidRegistered", { author: did, now }, { did, keyset, custody: "self" });
+  const body = bodyOf("DidRegistered", { author: did, now: sometimeBefore(now) }, { did, keyset, custody: "self" });
   return { did, wire: await signFor(organisationId, body) };
 }
 
