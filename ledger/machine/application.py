@@ -6,6 +6,7 @@ Rules
 - PrepareProposal filters; ProcessProposal refuses a block that holds any failing transaction. So a
   transaction's inclusion in a block proves that it was valid there.
 - FinalizeBlock never raises for a transaction: should a failing one be decided, it has a code and no effect.
+- `misbehaviour` lists the keys (32 bytes) of validators that a block's evidence proves to have voted twice.
 - Nothing is visible before Commit. The app hash after block H is in the header of H + 1.
 - Old versions share nodes with the new one; the last few stay for queries against the header that exists.
 """
@@ -15,18 +16,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ledger.machine.context import Moment
+from ledger.machine.context import Consortium, Members, Moment
+from ledger.machine.electors import electors_after
+from ledger.machine.entries import VALIDATORS_KEY, View
 from ledger.machine.execution import Execution, TxMemory
 from ledger.machine.genesis import genesis_state
 from ledger.machine.nonces import NonceExpiry
 from ledger.machine.proofs import prove
 from ledger.machine.results import BlockResult, CheckResult, Info, QueryResult, TxResult
+from ledger.machine.rules.misbehaviour import is_punished
 from ledger.machine.rules.replay import check_clock
 from ledger.machine.snapshot import decode_snapshot, encode_snapshot
 from ledger.machine.state import StateTree
+from ledger.machine.validators import latest_members, members_at, updates
 from ledger.types.tx import tx_hash
 from ledger.types.tx_errors import Code, Rejected
 
+NO_VALIDATORS: Members = {}
 KEPT_VERSIONS = 16
 
 
@@ -44,6 +50,7 @@ class _Run:
 
     txs: tuple[bytes, ...]
     time_ms: int
+    misbehaviour: tuple[bytes, ...]
     results: tuple[TxResult, ...]
     changes: dict[bytes, bytes | None]
 
@@ -67,6 +74,7 @@ class Application:
         self._time_ms = 0
         self._tree = StateTree()
         self._nonces = NonceExpiry()
+        self._consortium = Consortium(NO_VALIDATORS)
         self._kept_versions = kept_versions
         self._versions: OrderedDict[int, StateTree] = OrderedDict()
         self._memory = TxMemory()
@@ -77,11 +85,20 @@ class Application:
         """The last committed height, header time and app hash."""
         return Info(self._height, self._tree.root, self._time_ms)
 
-    def init_chain(self, chain_id: str, app_state: Mapping[str, Any], time_ms: int = 0) -> bytes:
-        """Start at genesis; the app hash for the first header. Raises GenesisError, OutOfOrder."""
+    def init_chain(
+        self,
+        chain_id: str,
+        app_state: Mapping[str, Any],
+        time_ms: int = 0,
+        validators: Members = NO_VALIDATORS,
+    ) -> bytes:
+        """Start at genesis with these validators (power by key); the app hash for the first header.
+
+        Raises GenesisError, OutOfOrder.
+        """
         if self._ledger:
             raise OutOfOrder(f"init_chain on a ledger at height {self._height}")
-        self._adopt(chain_id, 0, time_ms, genesis_state(app_state))
+        self._adopt(chain_id, 0, time_ms, genesis_state(app_state), validators)
         return self._tree.root
 
     def check_tx(self, wire: bytes, now_ms: int) -> CheckResult:
@@ -99,9 +116,11 @@ class Application:
             return CheckResult(refusal.code, refusal.reason, tx_hash(wire))
         return CheckResult(Code.OK, "", tx_hash(wire))
 
-    def prepare_proposal(self, txs: Sequence[bytes], max_bytes: int, time_ms: int) -> list[bytes]:
+    def prepare_proposal(
+        self, txs: Sequence[bytes], max_bytes: int, time_ms: int, misbehaviour: Sequence[bytes] = ()
+    ) -> list[bytes]:
         """Those of `txs`, in order and within `max_bytes`, that pass one after another at this time."""
-        execution = self._block_execution(time_ms)
+        execution = self._block_execution(time_ms, misbehaviour)
         chosen: list[bytes] = []
         results: list[TxResult] = []
         for wire in txs:
@@ -112,21 +131,28 @@ class Application:
                 chosen.append(wire)
                 results.append(result)
                 max_bytes -= len(wire)
-        self._last_run = _Run(tuple(chosen), time_ms, tuple(results), execution.changes)
+        self._last_run = _Run(tuple(chosen), time_ms, tuple(misbehaviour), tuple(results), execution.changes)
         return chosen
 
-    def process_proposal(self, txs: Sequence[bytes], time_ms: int) -> bool:
+    def process_proposal(
+        self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes] = ()
+    ) -> bool:
         """Whether every transaction of a proposed block passes, in its order."""
-        return all(result.code is Code.OK for result in self._run(txs, time_ms).results)
+        return all(result.code is Code.OK for result in self._run(txs, time_ms, misbehaviour).results)
 
-    def finalize_block(self, txs: Sequence[bytes], height: int, time_ms: int) -> BlockResult:
+    def finalize_block(
+        self, txs: Sequence[bytes], height: int, time_ms: int, misbehaviour: Sequence[bytes] = ()
+    ) -> BlockResult:
         """Run a decided block; its app hash goes into the next header. Raises OutOfOrder."""
         if height != self._height + 1:
             raise OutOfOrder(f"finalize_block at height {height}; the next one is {self._height + 1}")
-        run = self._run(txs, time_ms)
+        run = self._run(txs, time_ms, misbehaviour)
         tree = self._tree.update(run.changes)
         self._pending = _Pending(height, time_ms, tree, run.changes)
-        return BlockResult(run.results, tree.root)
+        changed = (
+            updates(self._latest(self._tree), self._latest(tree)) if VALIDATORS_KEY in run.changes else ()
+        )
+        return BlockResult(run.results, tree.root, changed)
 
     def commit(self) -> Info:
         """Make the finalized block the state. Raises OutOfOrder when there is none."""
@@ -135,8 +161,22 @@ class Application:
             raise OutOfOrder("commit without a finalized block")
         self._nonces.forget(pending.time_ms)
         self._nonces.remember((key, value) for key, value in pending.changes.items() if value is not None)
+        electors = electors_after(self._consortium.electors, pending.changes.items())
+        self._consortium = Consortium(self._consortium.validators, electors)
         self._set(pending.height, pending.time_ms, pending.tree)
         return self.info()
+
+    def validators_at(self, height: int) -> Members:
+        """Power by key of the validators that decide `height`, at most two beyond the committed one."""
+        return members_at(View(self._tree.get), self._consortium.validators, height)
+
+    def validator_changes(self) -> tuple[int, ...]:
+        """The heights from which another validator set than before decides, ascending."""
+        return View(self._tree.get).validator_changes()
+
+    def is_punished(self, public: bytes) -> bool:
+        """Whether the validator with this key was found at fault before: evidence against it says no more."""
+        return is_punished(View(self._tree.get), public)
 
     def query(self, key: bytes, prove_it: bool = False, height: int = 0) -> QueryResult:
         """ABCI's Query: `query_at` with 0 for the latest height. Raises UnknownVersion."""
@@ -154,35 +194,49 @@ class Application:
         return encode_snapshot(self._tree, self._ledger, self._height, self._time_ms)
 
     @classmethod
-    def restore(cls, snapshot: bytes, app_hash: bytes, kept_versions: int = KEPT_VERSIONS) -> Self:
-        """An application at the snapshot's state. Raises SnapshotError unless its root is `app_hash`."""
+    def restore(
+        cls,
+        snapshot: bytes,
+        app_hash: bytes,
+        validators: Members = NO_VALIDATORS,
+        kept_versions: int = KEPT_VERSIONS,
+    ) -> Self:
+        """An application at the snapshot's state; `validators` are the genesis'. Raises SnapshotError unless
+        its root is `app_hash`.
+        """
         found, tree = decode_snapshot(snapshot, app_hash)
         application = cls(kept_versions)
-        application._adopt(found.ledger, found.height, found.time_ms, tree)
+        application._adopt(found.ledger, found.height, found.time_ms, tree, validators)
         return application
 
-    def _run(self, txs: Sequence[bytes], time_ms: int) -> _Run:
+    def _run(self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes]) -> _Run:
         """Results and changes; computed once though a block is proposed, checked and finalized."""
-        wanted = tuple(txs)
+        wanted = (tuple(txs), time_ms, tuple(misbehaviour))
         last = self._last_run
-        if last is None or last.txs != wanted or last.time_ms != time_ms:
-            execution = self._block_execution(time_ms)
-            results = tuple([execution.run(wire) for wire in wanted])
-            last = self._last_run = _Run(wanted, time_ms, results, execution.changes)
+        if last is None or (last.txs, last.time_ms, last.misbehaviour) != wanted:
+            execution = self._block_execution(time_ms, misbehaviour)
+            results = tuple([execution.run(wire) for wire in txs])
+            last = self._last_run = _Run(*wanted, results, execution.changes)
         return last
 
-    def _block_execution(self, time_ms: int) -> Execution:
+    def _block_execution(self, time_ms: int, misbehaviour: Sequence[bytes]) -> Execution:
         expired = self._nonces.expired(time_ms)
-        return self._execution(self._height + 1, Moment.of_block(time_ms), expired)
+        execution = self._execution(self._height + 1, Moment.of_block(time_ms), expired)
+        execution.punish(misbehaviour)
+        return execution
 
     def _execution(self, height: int, moment: Moment, expired: Sequence[bytes] = ()) -> Execution:
         if not self._ledger:
             raise OutOfOrder("the application has no genesis; call init_chain first")
-        return Execution(self._tree, self._ledger, height, moment, self._memory, expired)
+        return Execution(self._tree, self._ledger, height, moment, self._memory, self._consortium, expired)
 
-    def _adopt(self, ledger: str, height: int, time_ms: int, tree: StateTree) -> None:
+    def _latest(self, tree: StateTree) -> Members:
+        return latest_members(View(tree.get), self._consortium.validators)
+
+    def _adopt(self, ledger: str, height: int, time_ms: int, tree: StateTree, validators: Members) -> None:
         self._ledger = ledger
         self._nonces = NonceExpiry(tree.items())
+        self._consortium = Consortium(dict(validators), electors_after(frozenset(), tree.items()))
         self._set(height, time_ms, tree)
 
     def _set(self, height: int, time_ms: int, tree: StateTree) -> None:

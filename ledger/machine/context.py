@@ -1,5 +1,6 @@
 """What a rule may know besides the state: the block's height and time. No clock, no randomness."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.machine.entries import View, Write
@@ -32,14 +33,31 @@ class Moment:
         return time <= max(self.latest, issued_at)
 
 
+Members = Mapping[bytes, int]
+"""Voting power by 32-byte public key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consortium:
+    """Who runs the ledger: the validators of the genesis, and who votes on proposals (DIDs).
+
+    `electors` are those of the state before the block: an organisation that is admitted in a block votes from
+    the next one on.
+    """
+
+    validators: Members
+    electors: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The state before the transaction, the moment, the block's height and the chain id."""
+    """The state before the transaction, the moment, the block's height, the chain id and the consortium."""
 
     view: View
     moment: Moment
     height: int
     ledger: str
+    consortium: Consortium
 
 
 @dataclass(frozen=True, slots=True)

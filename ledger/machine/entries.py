@@ -10,6 +10,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 from ledger.types.did import KeySet, encode
+from ledger.types.ids import address_of
+from ledger.types.tx_change import Change
 from ledger.types.tx_fields import Custody
 
 
@@ -77,7 +79,75 @@ class NonceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_after: int
 
 
-Entry = DidEntry | OrganisationEntry | CredentialEntry | AnchorEntry | ConsentEntry | NonceEntry
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One validator of a set: b64u of its 32-byte Ed25519 key, and its voting power."""
+
+    public: str
+    power: int
+
+
+class ValidatorSetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`validators/<height>`: who decides from that height on, in the set's order."""
+
+    members: tuple[Member, ...]
+
+
+class ValidatorChangesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`validators`: the heights, ascending, from which another set than before decides."""
+
+    heights: tuple[int, ...]
+
+
+class ValidatorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`validator/<address>`: a validator that is not, or no longer, what the genesis made it.
+
+    `power` 0: it has left. `faulty`: it signed two blocks, and its key never votes again. Where it listens
+    and the certificate it is known by are empty for one whose peers have them in their own files.
+    """
+
+    public: str
+    power: int
+    moniker: str = ""
+    host: str = ""
+    port: int = 0
+    certificate: str = ""
+    faulty: bool = False
+
+
+class ProposalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`proposal/<id>`: a proposed change and the votes on it, DIDs in ascending order.
+
+    `void`: agreed on, but by then it no longer fitted the validators as they were.
+    """
+
+    author: str
+    change: Change
+    closes: int
+    state: Literal["open", "accepted", "void"]
+    approvals: tuple[str, ...]
+    rejections: tuple[str, ...]
+    height: int
+
+
+class CheckpointEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`checkpoint/<did>`: when this organisation last asked for a block, in ms."""
+
+    at: int
+
+
+Entry = (
+    DidEntry
+    | OrganisationEntry
+    | CredentialEntry
+    | AnchorEntry
+    | ConsentEntry
+    | NonceEntry
+    | ValidatorSetEntry
+    | ValidatorChangesEntry
+    | ValidatorEntry
+    | ProposalEntry
+    | CheckpointEntry
+)
 Write = tuple[bytes, bytes]
 Reader = Callable[[bytes], bytes | None]
 _E = TypeVar("_E")
@@ -106,6 +176,30 @@ def anchor_key(anchor: str) -> bytes:
 def consent_key(consent: str) -> bytes:
     """State key of a consent."""
     return f"consent/{consent}".encode()
+
+
+ORGANISATION_PREFIX = b"org/"
+VALIDATORS_KEY = b"validators"
+
+
+def validator_set_key(height: int) -> bytes:
+    """State key of the set that decides from `height` on."""
+    return f"validators/{height}".encode()
+
+
+def validator_key(public: bytes) -> bytes:
+    """State key of a validator, by its 32-byte key: the address is upper-case hex."""
+    return f"validator/{address_of(public).hex().upper()}".encode()
+
+
+def proposal_key(proposal: str) -> bytes:
+    """State key of a governance proposal."""
+    return f"proposal/{proposal}".encode()
+
+
+def checkpoint_key(did: str) -> bytes:
+    """State key of an organisation's last checkpoint."""
+    return f"checkpoint/{did}".encode()
 
 
 NONCE_PREFIX = b"nonce/"
@@ -149,6 +243,27 @@ class View:
         """The consent with this id."""
         return self._entry(consent_key(consent), _CONSENT)
 
+    def validator_changes(self) -> tuple[int, ...]:
+        """The heights from which another validator set decides, ascending."""
+        entry = self._entry(VALIDATORS_KEY, _CHANGES)
+        return entry.heights if entry else ()
+
+    def validator_set(self, height: int) -> ValidatorSetEntry | None:
+        """The set that was put down for exactly this height."""
+        return self._entry(validator_set_key(height), _SET)
+
+    def validator(self, public: bytes) -> ValidatorEntry | None:
+        """The validator with this 32-byte key, if it ever differed from the genesis."""
+        return self._entry(validator_key(public), _VALIDATOR)
+
+    def proposal(self, proposal: str) -> ProposalEntry | None:
+        """The governance proposal with this id."""
+        return self._entry(proposal_key(proposal), _PROPOSAL)
+
+    def checkpoint(self, did: str) -> CheckpointEntry | None:
+        """When this organisation last asked for a block."""
+        return self._entry(checkpoint_key(did), _CHECKPOINT)
+
     def nonce_used(self, author: str, nonce: str) -> bool:
         """Whether this author's nonce is remembered."""
         return self._read(nonce_key(author, nonce)) is not None
@@ -163,4 +278,10 @@ _ORGANISATION = msgspec.json.Decoder(OrganisationEntry)
 _CREDENTIAL = msgspec.json.Decoder(CredentialEntry)
 _ANCHOR = msgspec.json.Decoder(AnchorEntry)
 _CONSENT = msgspec.json.Decoder(ConsentEntry)
+_CHANGES = msgspec.json.Decoder(ValidatorChangesEntry)
+_SET = msgspec.json.Decoder(ValidatorSetEntry)
+_VALIDATOR = msgspec.json.Decoder(ValidatorEntry)
+_PROPOSAL = msgspec.json.Decoder(ProposalEntry)
+_CHECKPOINT = msgspec.json.Decoder(CheckpointEntry)
+ORGANISATION_DECODER = _ORGANISATION
 NONCE_DECODER = msgspec.json.Decoder(NonceEntry)

@@ -2,7 +2,8 @@
 
 Rules
 - A transaction that is refused changes nothing; the next one sees the state as it was.
-- A block first forgets the nonces whose time has passed, then runs its transactions in order.
+- A block first forgets the nonces whose time has passed, then punishes the validators that it proves at
+  fault, then runs its transactions in order.
 - Cheap refusals come first: size and form, ledger, time and nonce, the key, then the signature, and only
   behind a good signature the work that an attacker could make dear (curve checks, handle proofs).
 - A signature is verified once per (transaction, key): a mempool's work is not repeated in the block.
@@ -11,9 +12,10 @@ Rules
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from ledger.machine.context import Context, Moment
+from ledger.machine.context import Consortium, Context, Moment
 from ledger.machine.entries import View
 from ledger.machine.results import TxResult
+from ledger.machine.rules.misbehaviour import punish
 from ledger.machine.rules.table import outcome, required_key
 from ledger.machine.state import StateTree
 from ledger.types.signing import verify_ed25519
@@ -71,12 +73,13 @@ class Execution:
         height: int,
         moment: Moment,
         memory: TxMemory,
+        consortium: Consortium,
         expired: Iterable[bytes] = (),
     ) -> None:
         self._state = state
         self._memory = memory
         self.changes: dict[bytes, bytes | None] = dict.fromkeys(expired)
-        self._context = Context(View(self._read), moment, height, ledger)
+        self._context = Context(View(self._read), moment, height, ledger, consortium)
 
     def run(self, wire: bytes) -> TxResult:
         """Run one transaction. Never raises for what a sender may do: the result says why it was refused."""
@@ -88,6 +91,11 @@ class Execution:
             return TxResult(refusal.code, refusal.reason)
         self.changes.update(done.writes)
         return TxResult(Code.OK, events=done.events, body=signed.body)
+
+    def punish(self, misbehaviour: Iterable[bytes]) -> None:
+        """Take the power of these validators (32-byte keys), which the block proves to have voted twice."""
+        for public in misbehaviour:
+            self.changes.update(punish(self._context, public).writes)
 
     def _read(self, key: bytes) -> bytes | None:
         return self.changes[key] if key in self.changes else self._state.get(key)

@@ -48,10 +48,14 @@ class TxResult:
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """What FinalizeBlock answers: one result per transaction, in order, and the app hash after the block."""
+    """What FinalizeBlock answers: one result per transaction, in order, and the app hash after the block.
+
+    `validator_updates` are (32-byte key, power) of those whose power changes two blocks later; 0 removes.
+    """
 
     results: tuple[TxResult, ...]
     app_hash: bytes
+    validator_updates: tuple[tuple[bytes, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import msgspec
 from ledger.types.canonical import b64u_decode, b64u_encode
 from ledger.types.did import KeySet, encode
 from ledger.types.signing import sign
+from ledger.types.tx_change import Change
 from ledger.types.tx_errors import Code, Rejected, safe_reason
 from ledger.types.tx_fields import (
     B64u32,
@@ -141,6 +142,24 @@ class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True):
     wraps: B64u32
 
 
+class GovernanceProposed(BodyFields, frozen=True, kw_only=True, tag=True):
+    """An organisation proposes a change of the validators. Votes are taken until `not_after`."""
+
+    proposal: Id
+    change: Change
+
+
+class GovernanceVoted(BodyFields, frozen=True, kw_only=True, tag=True):
+    """A hospital or the authority votes on an open proposal, once."""
+
+    proposal: Id
+    approve: bool
+
+
+class CheckpointRequested(BodyFields, frozen=True, kw_only=True, tag=True):
+    """An organisation asks for a block now, so that everybody has a fresh commit to check against."""
+
+
 Body: TypeAlias = (
     DidRegistered
     | DidRotated
@@ -151,6 +170,9 @@ Body: TypeAlias = (
     | ConsentGranted
     | ConsentRevoked
     | AccessOpened
+    | GovernanceProposed
+    | GovernanceVoted
+    | CheckpointRequested
 )
 
 

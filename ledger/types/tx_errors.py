@@ -63,6 +63,14 @@ class Code(IntEnum):
     # Accesses
     HANDLES_MALFORMED = 70
     HANDLES_NOT_COVERED = 71
+    # Governance
+    PROPOSAL_TAKEN = 80
+    PROPOSAL_UNKNOWN = 81
+    PROPOSAL_CLOSED = 82
+    VOTE_TAKEN = 83
+    NOT_ELECTOR = 84
+    CHANGE_INVALID = 85
+    CHECKPOINT_TOO_SOON = 86
 
     @property
     def permanent(self) -> bool:
@@ -82,6 +90,10 @@ _MAY_PASS_LATER = frozenset(
         Code.SUBJECT_UNKNOWN,
         Code.CONSENT_UNKNOWN,
         Code.CONSENT_NOT_YET_VALID,
+        Code.PROPOSAL_UNKNOWN,
+        Code.NOT_ELECTOR,
+        Code.CHANGE_INVALID,
+        Code.CHECKPOINT_TOO_SOON,
     }
 )
 

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ledger.machine.context import Context, Outcome
-from ledger.machine.rules import access, consent, identity, organisation, record, replay
+from ledger.machine.rules import (
+    access,
+    checkpoint,
+    consent,
+    governance,
+    identity,
+    organisation,
+    record,
+    replay,
+)
 from ledger.types import tx
 
 Signer = Callable[[Context, Any, str], bytes]
@@ -22,6 +31,9 @@ RULES: dict[type, tuple[Signer, Transition]] = {
     tx.ConsentGranted: (identity.author_key, consent.grant),
     tx.ConsentRevoked: (identity.author_key, consent.revoke),
     tx.AccessOpened: (access.access_key, access.open_records),
+    tx.GovernanceProposed: (identity.author_key, governance.propose),
+    tx.GovernanceVoted: (identity.author_key, governance.vote),
+    tx.CheckpointRequested: (identity.author_key, checkpoint.request),
 }
 
 

@@ -1,0 +1,179 @@
+"""Rules of governance: the consortium changes its own validators.
+
+- Any active organisation proposes; the active hospitals and the authority vote, once each, until the
+  proposal's `not_after`. A proposer's own vote is a vote like any other.
+- A change is made when more than two thirds of those who may vote approve, at that vote, effective at H + 2.
+- Who joins is new, has a key fit for Ed25519 that was never found at fault, and comes with the certificate
+  that its peers pin. Who rotates its key keeps its power; the old key leaves in the same step.
+- With four validators or more, nobody gets a third of the power or more; the last one cannot leave.
+- A change that no longer fits when it is agreed on is void, and says so.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ledger.machine.context import Context, Members, Outcome
+from ledger.machine.entries import ProposalEntry, ValidatorEntry, Write, proposal_key, validator_key, write
+from ledger.machine.results import Event
+from ledger.machine.rules.misbehaviour import is_punished
+from ledger.machine.rules.organisation import active_organisation
+from ledger.machine.validators import latest_members, set_writes
+from ledger.types.canonical import b64u_decode
+from ledger.types.did import check_public_key
+from ledger.types.tx import GovernanceProposed, GovernanceVoted
+from ledger.types.tx_change import Change, KeyRotates, PowerChanges, ValidatorJoins, ValidatorLeaves
+from ledger.types.tx_errors import Code, Rejected
+
+ELECTOR_KINDS = ("authority", "hospital")
+MAX_VALIDATORS = 100
+CAPPED_FROM = 4
+
+
+def propose(context: Context, body: GovernanceProposed) -> Outcome:
+    """Raises Rejected: NOT_ORGANISATION, PROPOSAL_TAKEN, KEY_WEAK, CHANGE_INVALID."""
+    active_organisation(context, body.author)
+    if context.view.proposal(body.proposal) is not None:
+        raise Rejected(Code.PROPOSAL_TAKEN, "this proposal id is used; a new proposal takes a new id")
+    members_after(context, body.change)
+    entry = ProposalEntry(body.author, body.change, body.not_after, "open", (), (), context.height)
+    return Outcome((write(proposal_key(body.proposal), entry),), (_event("proposed", body.proposal),))
+
+
+def vote(context: Context, body: GovernanceVoted) -> Outcome:
+    """Raises Rejected: NOT_ELECTOR, PROPOSAL_UNKNOWN, PROPOSAL_CLOSED, VOTE_TAKEN."""
+    if body.author not in context.consortium.electors:
+        raise Rejected(Code.NOT_ELECTOR, "only the consortium's hospitals and its authority vote")
+    entry = _open_proposal(context, body)
+    approvals, rejections = set(entry.approvals), set(entry.rejections)
+    if body.author in approvals | rejections:
+        raise Rejected(Code.VOTE_TAKEN, "this organisation has voted on this proposal")
+    (approvals if body.approve else rejections).add(body.author)
+    counted = msgspec.structs.replace(
+        entry, approvals=tuple(sorted(approvals)), rejections=tuple(sorted(rejections))
+    )
+    electors = context.consortium.electors
+    if 3 * len(approvals & electors) <= 2 * len(electors):
+        return Outcome((write(proposal_key(body.proposal), counted),), (_event("voted", body.proposal),))
+    return _agreed(context, body.proposal, counted)
+
+
+def _open_proposal(context: Context, body: GovernanceVoted) -> ProposalEntry:
+    entry = context.view.proposal(body.proposal)
+    if entry is None:
+        raise Rejected(Code.PROPOSAL_UNKNOWN, "no such proposal is on the ledger")
+    if entry.state != "open" or context.moment.passed(body.issued_at, entry.closes):
+        raise Rejected(Code.PROPOSAL_CLOSED, f"the proposal is {entry.state} and closes at {entry.closes}")
+    return entry
+
+
+def _agreed(context: Context, proposal: str, entry: ProposalEntry) -> Outcome:
+    try:
+        members = members_after(context, entry.change)
+    except Rejected:
+        void = msgspec.structs.replace(entry, state="void")
+        return Outcome((write(proposal_key(proposal), void),), (_event("void", proposal),))
+    accepted = msgspec.structs.replace(entry, state="accepted")
+    writes = (
+        write(proposal_key(proposal), accepted),
+        *_validator_writes(context, entry.change, members),
+        *set_writes(context.view, context.height, members),
+    )
+    return Outcome(writes, (_event("accepted", proposal),))
+
+
+def members_after(context: Context, change: Change) -> Members:
+    """The validators after `change`. Raises Rejected: KEY_WEAK, CHANGE_INVALID."""
+    members = dict(latest_members(context.view, context.consortium.validators))
+    _APPLY[type(change)](context, members, change)
+    total = sum(members.values())
+    power = members.get(_key(change.public), 0)
+    if len(members) >= CAPPED_FROM and 3 * power >= total:
+        raise _invalid(f"power {power} of {total} would be a third or more")
+    return members
+
+
+def _join(context: Context, members: dict[bytes, int], change: ValidatorJoins) -> None:
+    _check_newcomer(context, members, change.public)
+    if len(members) >= MAX_VALIDATORS:
+        raise _invalid(f"there are {MAX_VALIDATORS} validators, the most allowed")
+    members[_key(change.public)] = change.power
+
+
+def _rotate(context: Context, members: dict[bytes, int], change: KeyRotates) -> None:
+    _check_newcomer(context, members, change.public)
+    members[_key(change.public)] = _taken_out(members, change.replaces)
+
+
+def _change_power(context: Context, members: dict[bytes, int], change: PowerChanges) -> None:
+    if _taken_out(members, change.public) == change.power:
+        raise _invalid("the validator has this power already")
+    members[_key(change.public)] = change.power
+
+
+def _leave(context: Context, members: dict[bytes, int], change: ValidatorLeaves) -> None:
+    _taken_out(members, change.public)
+    if not members:
+        raise _invalid("the last validator cannot leave")
+
+
+def _check_newcomer(context: Context, members: Members, public: str) -> None:
+    check_public_key(public, "the validator's key")
+    if _key(public) in members:
+        raise _invalid("this key votes already")
+    if is_punished(context.view, _key(public)):
+        raise _invalid("this key signed two blocks once; join with a new key")
+
+
+def _taken_out(members: dict[bytes, int], public: str) -> int:
+    power = members.pop(_key(public), None)
+    if power is None:
+        raise _invalid("no validator has this key")
+    return power
+
+
+def _validator_writes(context: Context, change: Change, members: Members) -> tuple[Write, ...]:
+    if isinstance(change, ValidatorJoins | KeyRotates):
+        entry = ValidatorEntry(
+            change.public,
+            members[_key(change.public)],
+            change.moniker,
+            change.host,
+            change.port,
+            change.certificate,
+        )
+        joined = write(validator_key(_key(change.public)), entry)
+        return (joined, _left(context, change.replaces)) if isinstance(change, KeyRotates) else (joined,)
+    if isinstance(change, ValidatorLeaves):
+        return (_left(context, change.public),)
+    return (_with_power(context, change.public, change.power),)
+
+
+def _left(context: Context, public: str) -> Write:
+    return _with_power(context, public, 0)
+
+
+def _with_power(context: Context, public: str, power: int) -> Write:
+    known = context.view.validator(_key(public)) or ValidatorEntry(public, power)
+    return write(validator_key(_key(public)), msgspec.structs.replace(known, power=power))
+
+
+def _key(public: str) -> bytes:
+    return b64u_decode(public, 32)
+
+
+def _invalid(reason: str) -> Rejected:
+    return Rejected(Code.CHANGE_INVALID, reason)
+
+
+def _event(what: str, proposal: str) -> Event:
+    return Event(f"governance_{what}", (("proposal", proposal),))
+
+
+_APPLY: dict[type, Callable[[Context, dict[bytes, int], Any], None]] = {
+    ValidatorJoins: _join,
+    KeyRotates: _rotate,
+    PowerChanges: _change_power,
+    ValidatorLeaves: _leave,
+}
