@@ -81,16 +81,17 @@ def test_a_patient_code_stands_in_for_identifiers(faces: Faces, tmp_path: Path) 
 def test_the_studies_of_a_folder_are_one_record_each_and_a_bad_file_is_told(
     faces: Faces, tmp_path: Path
 ) -> None:
+    inbox = tmp_path / "inbox"
     for number, data in enumerate(STUDY):
-        (tmp_path / f"series-{number % 2}").mkdir(exist_ok=True)
-        (tmp_path / f"series-{number % 2}" / f"{number}.dcm").write_bytes(data)
-    (tmp_path / "bad.dcm").write_bytes(STUDY[0][:-9])
-    out, err = ingest(tmp_path, patient=faces.world.code("li-mei"))
+        (inbox / f"series-{number % 2}").mkdir(parents=True, exist_ok=True)
+        (inbox / f"series-{number % 2}" / f"{number}.dcm").write_bytes(data)
+    (inbox / "bad.dcm").write_bytes(STUDY[0][:-9])
+    out, err = ingest(inbox, patient=faces.world.code("li-mei"))
     assert out.count(": 1 new, 0 already here") == 4
     assert "bad.dcm: 0 new" in out
     assert "1 of 5 files were refused" in err
     assert [record.type for record in faces.records("li-mei")] == ["ImagingStudy"]
-    out, _ = ingest(tmp_path, patient=faces.world.code("li-mei"))
+    out, _ = ingest(inbox, patient=faces.world.code("li-mei"))
     assert out.count(": 0 new, 1 already here") == 4
     assert len(faces.records("li-mei")) == 1
 
