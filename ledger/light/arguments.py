@@ -47,7 +47,7 @@ def _export_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", metavar="HASH|KEY", help="a transaction's hash (hex), or a state key")
     parser.add_argument("--node", required=True, metavar="URL", help="RPC address of a validator")
     parser.add_argument(
-        "--height", type=_whole, metavar="N", help="state after block N (default: the latest)"
+        "--height", type=_positive, metavar="N", help="state after block N (default: the latest)"
     )
     parser.add_argument(
         "--genesis", type=Path, metavar="FILE", help="add the light blocks that lead from it to the proof"
@@ -63,12 +63,12 @@ def _sync_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--witness", action="append", default=[], metavar="URL", help="repeat; none: no attack detection"
     )
-    parser.add_argument("--height", type=_whole, metavar="N", help="default: the primary's latest")
+    parser.add_argument("--height", type=_positive, metavar="N", help="default: the primary's latest")
     _option_arguments(parser)
 
 
 def _option_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--trusting-period", type=_days, default=14, metavar="DAYS", help="default 14")
+    parser.add_argument("--trusting-period", type=_positive, default=14, metavar="DAYS", help="default 14")
     parser.add_argument("--trust-level", type=_level, default=LEAST_LEVEL, metavar="N/M", help="default 1/3")
     parser.add_argument("--clock-drift", type=_whole, default=10, metavar="S", help="default 10")
     parser.add_argument(
@@ -89,7 +89,7 @@ def _whole(text: str) -> int:
     return number
 
 
-def _days(text: str) -> int:
+def _positive(text: str) -> int:
     if (number := int(text)) < 1:
-        raise ValueError("at least one day")
+        raise ValueError("at least 1")
     return number

@@ -8,7 +8,7 @@ Rules (CometBFT v0.38, LightClientAttackEvidence)
 - Evidence accuses; which side is right nobody can tell from outside.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -80,9 +80,9 @@ class AttackEvidence:
         """The double signatures of an equivocation, as evidence that the chain itself takes."""
         if self.kind is not AttackKind.EQUIVOCATION:
             return ()
-        found = []
+        found, guilty = [], {member.address for member in self.byzantine}
         for index, member in enumerate(opposed.validators.validators):
-            if member in self.byzantine:
+            if member.address in guilty:
                 one, other = _vote(self.conflicting.commit, index), _vote(opposed.commit, index)
                 time_ns = opposed.header.time_ns
                 found.append(DuplicateVoteEvidence.of(one, other, opposed.validators, time_ns))
@@ -125,7 +125,8 @@ def _guilty(
         members, signers = opposed.validators.validators, signers & _signers(opposed.commit)
     else:
         members = ()
-    return tuple(member for member in members if member.address in signers)
+    # Without priorities, which no hash covers: two who have the same chain name the same validators.
+    return tuple(replace(member, priority=0) for member in members if member.address in signers)
 
 
 def _derived(header: Header) -> tuple[bytes, ...]:

@@ -82,6 +82,8 @@ class RpcProvider:
         else:
             query = {"data": key.encode().hex(), "height": str(height), "prove": True}
             response = self.call("abci_query", query)["response"]
+            if integer_of(response["height"]) != height:
+                raise ProviderLied(f"{self.name}: asked for the state after block {height}, got another")
             found = {"value": response["value"], "proof": response["proofOps"]["ops"][0]["data"]}
             signed = self.call("commit", {"height": str(height + 1)})["signed_header"]
         proven = {"key": key, "value": found["value"], "proof": found["proof"]}

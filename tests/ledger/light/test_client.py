@@ -149,7 +149,8 @@ def test_evidence_that_accuses_the_innocent_or_nothing_is_refused() -> None:
     real, _other = evidence_of(forked(12, signers=lambda height: "BCD")).evidence
     framed = replace(real, byzantine=(validators_of("A").validators[0],))
     assert not framed.check(HONEST[12], HONEST[1], OPTIONS).ok
-    same = replace(real, conflicting=HONEST[12], byzantine=HONEST[12].validators.validators)
+    everyone = tuple(replace(each, priority=0) for each in HONEST[12].validators.validators)
+    same = replace(real, conflicting=HONEST[12], byzantine=everyone)
     assert not same.check(HONEST[12], HONEST[1], OPTIONS).ok
     forged = forked(12, signers=lambda height: "A")[12]
     unsigned = type(real).of(forged, HONEST[12], HONEST[1])
