@@ -28,6 +28,7 @@ class FeedKind(enum.StrEnum):
     REQUEST_CLOSED = "request.closed"  # patient: request_id (withdrawn or expired)
     REQUEST_REFUSED = "request.refused"  # requester: request_id
     REQUEST_EXPIRED = "request.expired"  # requester: request_id
+    CONSENT_SIGNED = "consent.signed"  # requester: request_id, consent_id; the ledger has yet to commit it
     CONSENT_ACTIVE = "consent.active"  # patient and requester: request_id, consent_id, tx_hash
     CONSENT_ENDED = "consent.ended"  # both: request_id, consent_id, state (revoked, expired, exhausted)
     CONSENT_FAILED = "consent.failed"  # both: request_id, consent_id

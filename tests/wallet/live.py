@@ -75,7 +75,8 @@ def approve_to_read_ms(world: Any) -> list[int]:
         person_id=world.phone.person_id, request_id=request_id, wires=wires, pack=pack
     )
     approved = time.monotonic()
-    news = wallet.feed_since(person_id=doctor, after=seen, wait_s=10)
+    # The first entry is consent.signed, made by the approval itself.
+    news = wallet.feed_since(person_id=doctor, after=seen + 1, wait_s=10)
     if [item.kind for item in news] != ["consent.active"]:
         raise SystemExit(f"expected consent.active, got {news}")
     active = time.monotonic()

@@ -43,6 +43,7 @@ from wallet.core.grant import (
 from wallet.core.narrow import check_narrowing, check_records
 from wallet.core.request import Request
 from wallet.errors import Invalid, Refused
+from wallet.feed import FeedKind, feed_append
 from wallet.models import AccessRequest, ClinicianDevice, Grant, GrantWrap, PairwiseDid, Patient, Record
 from wallet.models.keys import LedgerState
 from wallet.outbox import outbox_queue
@@ -104,6 +105,8 @@ def approval_save(row: AccessRequest, body: ConsentGranted, signed: SignedTx, pa
     except IntegrityError as error:
         raise Refused("This consent id was used before.", next="Sign a new consent.") from error
     outbox_queue(signed, subject=body.consent)
+    payload = {"request_id": row.id, "consent_id": body.consent}
+    feed_append(person_id=row.person_id, kind=FeedKind.CONSENT_SIGNED, once=body.consent, payload=payload)
     return consent_of(grant, ports.now_ms())
 
 

@@ -10,11 +10,14 @@ import { registerWorker } from "../shell.js";
 import { canOpen, forgetRequest } from "./device_keys.js";
 import { checkedGrant, openAll } from "./opening.js";
 
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 30_000;
 const panel = byId("state");
 const result = byId("result");
 const chart = new Chart(byId("chart"), "");
 let opening = null;
 let timer = 0;
+let pause = FIRST_PAUSE_MS; // before the next try while the ledger does not answer
 let painted = false;
 let known = null; // this page's request, once the server has shown it
 
@@ -82,11 +85,17 @@ async function open(request, consent) {
   showActive(grant.consent);
   closeOnTime(grant.consent.valid_until);
   chart.setCode(request.patient_code);
-  const failed = await openAll(request, grant, { signal: opening.signal, show, onKeys: () => performance.mark("keys-here") });
+  const failed = await openAll(request, grant, { signal: opening.signal, show, onKeys });
   if (failed && !opening.signal.aborted) {
     result.replaceChildren(note("warn", interpolate(gettext("%(n)s records could not be opened."), { n: failed }), gettext("Reload to try them again; the patient will see it.")));
   }
   performance.mark("all-records");
+}
+
+function onKeys() {
+  performance.mark("keys-here");
+  pause = FIRST_PAUSE_MS;
+  result.replaceChildren();
 }
 
 /** The first record on the screen ends the journey that is measured. */
@@ -129,6 +138,8 @@ function onEntries(entries) {
   // The feed says it first: the view closes before anything is asked of the server.
   if (ended && opening) return close(ended.payload.state === "revoked" ? "revoked" : "ended");
   const active = mine.findLast((entry) => entry.kind === "consent.active");
+  // Said at once and without asking: the ledger may take a moment, or be halted.
+  if (!active && known && !opening && mine.at(-1).kind === "consent.signed") return say("signed");
   if (!active || opening || !known) return refresh();
   performance.mark("grant-told");
   return open(known, active.payload);
@@ -138,6 +149,15 @@ keepTicking();
 registerWorker();
 addEventListener("pagehide", () => { opening?.abort(); chart.clear(); });
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-const failed = (error) => { opening = null; showError(result, error); };
+/** Says what failed. A ledger that does not answer is asked again, ever more seldom: each try may be written down. */
+function failed(error) {
+  opening = null;
+  showError(result, error);
+  if (error.code !== "ledger_unavailable") return;
+  say("signed");
+  clearTimeout(timer);
+  timer = setTimeout(() => refresh().catch(failed), pause);
+  pause = Math.min(LONGEST_PAUSE_MS, 2 * pause);
+}
 refresh().catch(failed);
 follow((entries) => Promise.resolve(onEntries(entries)).catch(failed));
