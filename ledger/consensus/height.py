@@ -52,7 +52,10 @@ def apply(
     """The state after `happened` and what the host must do, in order. Never raises for what peers send."""
     if state.halted:
         return state, ()
+    before = state
     state, first = _HANDLERS[type(happened)](state, happened)
+    if state is before:
+        return state, first  # nothing was taken in, and no rule applied before
     state, then = settle(state, rules)
     return state, first + then
 
@@ -115,6 +118,8 @@ def _on_vote(state: HeightState, happened: VoteReceived) -> Transition:
     if vote.height != state.height or validator is None or validator.address != vote.validator_address:
         return state, ()
     votes, contradicted = state.votes.added(vote, state.validators, state.round)
+    if votes is state.votes:
+        return state, ()
     state, effects = _woken(state.with_(votes=votes))
     evidence = (EvidenceFound(contradicted, vote),) if contradicted else ()
     return state, effects + evidence

@@ -69,7 +69,7 @@ def on_old_proposal(state: HeightState) -> Transition | None:
         return None
     if proposal.block_id not in state.blocks:
         return None
-    if state.votes.polka(proposal.pol_round, state.validators) != proposal.block_id:
+    if state.votes.polka(proposal.pol_round) != proposal.block_id:
         return None
     free = state.locked_round <= proposal.pol_round or state.locked_value == proposal.block_id
     return prevote(state, proposal.block_id if free and state.knows_valid(proposal.block_id) else NIL)
@@ -89,7 +89,7 @@ def on_polka(state: HeightState) -> Transition | None:
     """Lines 36-43: +2/3 prevoted a valid block: lock it and precommit, or at least remember it as valid."""
     if state.step not in (Step.PREVOTE, Step.PRECOMMIT) or ("polka", state.round) in state.once:
         return None
-    value = state.votes.polka(state.round, state.validators)
+    value = state.votes.polka(state.round)
     if value is None or value == NIL or not state.knows_valid(value):
         return None
     lock = state.step is Step.PREVOTE
@@ -101,7 +101,7 @@ def on_polka(state: HeightState) -> Transition | None:
 
 def on_nil_polka(state: HeightState) -> Transition | None:
     """Lines 44-46: +2/3 prevoted nil: precommit nil."""
-    if state.step is not Step.PREVOTE or state.votes.polka(state.round, state.validators) != NIL:
+    if state.step is not Step.PREVOTE or state.votes.polka(state.round) != NIL:
         return None
     return precommit(state, NIL)
 
@@ -118,7 +118,7 @@ def on_any_precommits(state: HeightState) -> Transition | None:
 
 def on_decision(state: HeightState) -> Transition | None:
     """Lines 49-54: +2/3 precommitted a valid block, in any round: decide."""
-    decisions = {value: round_ for round_, value in state.votes.decisions(state.validators)}
+    decisions = {value: round_ for round_, value in state.votes.decisions()}
     if len(decisions) > 1:
         return violated(state, "+2/3 precommits for two different blocks")
     for value, round_ in decisions.items():
@@ -135,8 +135,8 @@ def on_decision(state: HeightState) -> Transition | None:
 
 def on_missing_block(state: HeightState) -> Transition | None:
     """A block with +2/3 prevotes in this round, or +2/3 precommits in any, that we lack: ask for it."""
-    wanted = list(state.votes.decisions(state.validators))
-    polka = state.votes.polka(state.round, state.validators)
+    wanted = list(state.votes.decisions())
+    polka = state.votes.polka(state.round)
     if polka is not None and polka != NIL:
         wanted.append((state.round, polka))
     for round_, value in wanted:
@@ -153,7 +153,7 @@ def on_later_round(state: HeightState) -> Transition | None:
 
 def on_second_decision(state: HeightState) -> Transition | None:
     """After a decision: +2/3 precommits for another block mean that more than a third signed both."""
-    for _round, value in state.votes.decisions(state.validators):
+    for _round, value in state.votes.decisions():
         if state.decision is not None and value != state.decision[1]:
             return violated(state, "+2/3 precommits for two different blocks")
     return None

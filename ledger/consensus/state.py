@@ -1,8 +1,11 @@
 """What one validator knows about one height: the variables of the paper, and what it has heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ledger.consensus.effects import Effect
 from ledger.consensus.inputs import Step
@@ -20,10 +23,12 @@ class KnownBlock:
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class HeightState:
+class HeightState(Struct, frozen=True):
     """The state of one height. The host may read height, round, step, the locked and valid pair, `votes`,
-    `proposals` and `decision` (to tell peers what they lack); it changes nothing."""
+    `proposals` and `decision` (to tell peers what they lack); it changes nothing.
+
+    A msgspec struct, since every input copies it and their `replace` costs a tenth of a dataclass's.
+    """
 
     height: int
     validators: ValidatorSet

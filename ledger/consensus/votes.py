@@ -24,11 +24,16 @@ MAX_ROUNDS_AHEAD = 64
 
 @dataclass(frozen=True, slots=True)
 class VoteSet:
-    """The votes of one round and type: per validator index its votes in order of arrival, and the tallies."""
+    """The votes of one round and type: per validator index its votes in order of arrival, and the tallies.
+
+    `quorums` are the blocks (NIL is one) with +2/3, in the order in which they got it; more than one only if
+    a third is faulty.
+    """
 
     votes: Mapping[int, tuple[Vote, ...]] = field(default_factory=dict)
     power: Mapping[BlockID, int] = field(default_factory=dict)
     any_power: int = 0
+    quorums: tuple[BlockID, ...] = ()
 
     def added(self, vote: Vote, validators: ValidatorSet) -> "VoteSet":
         """The set with `vote`; the same set when it says nothing new."""
@@ -38,18 +43,14 @@ class VoteSet:
         if len(mine) >= MAX_VALUES and not validators.has_one_third(self.power.get(vote.block_id, 0)):
             return self
         power = validators.validators[vote.validator_index].power
+        behind = self.power.get(vote.block_id, 0) + power
+        new_quorum = validators.has_two_thirds(behind) and vote.block_id not in self.quorums
         return VoteSet(
             {**self.votes, vote.validator_index: (*mine, vote)},
-            {**self.power, vote.block_id: self.power.get(vote.block_id, 0) + power},
+            {**self.power, vote.block_id: behind},
             self.any_power if mine else self.any_power + power,
+            (*self.quorums, vote.block_id) if new_quorum else self.quorums,
         )
-
-    def majority(self, validators: ValidatorSet) -> BlockID | None:
-        """What more than two thirds voted for (NIL is an answer, too), or None."""
-        for block_id, power in self.power.items():
-            if validators.has_two_thirds(power):
-                return block_id
-        return None
 
     def for_block(self, block_id: BlockID) -> Mapping[int, Vote]:
         """Per validator index, its vote for `block_id`."""
@@ -93,26 +94,27 @@ class VoteKeeper:
         sets = {**keeper.sets, (vote.round, vote.type): after}
         return VoteKeeper(sets, keeper.reached), mine[0] if len(mine) == 2 else None
 
-    def polka(self, round_: int, validators: ValidatorSet) -> BlockID | None:
+    def polka(self, round_: int) -> BlockID | None:
         """What has +2/3 prevotes in `round_`, NIL included, or None."""
-        return self.of(round_, VoteType.PREVOTE).majority(validators)
+        quorums = self.of(round_, VoteType.PREVOTE).quorums
+        return quorums[0] if quorums else None
 
     def has_any_two_thirds(self, round_: int, type_: VoteType, validators: ValidatorSet) -> bool:
         """Whether +2/3 voted in this round and type, for whatever."""
         return validators.has_two_thirds(self.of(round_, type_).any_power)
 
-    def decisions(self, validators: ValidatorSet) -> Iterator[tuple[int, BlockID]]:
+    def decisions(self) -> Iterator[tuple[int, BlockID]]:
         """(round, block) wherever a block has +2/3 precommits; more than one only if a third is faulty."""
         for (round_, type_), votes in self.sets.items():
-            if type_ is VoteType.PRECOMMIT:
-                for block_id, power in votes.power.items():
-                    if block_id != NIL and validators.has_two_thirds(power):
+            if votes.quorums and type_ is VoteType.PRECOMMIT:
+                for block_id in votes.quorums:
+                    if block_id != NIL:
                         yield round_, block_id
 
     def skip_target(self, round_: int, validators: ValidatorSet) -> int | None:
         """The round beyond `round_` to skip to, or None (line 55)."""
         power = 0
-        ahead = sorted(((r, i) for i, r in self.reached.items() if r > round_), reverse=True)
+        ahead = sorted([(r, i) for i, r in self.reached.items() if r > round_], reverse=True)
         for reached, index in ahead:
             power += validators.validators[index].power
             if validators.has_one_third(power):

@@ -484,7 +484,7 @@ def test_proposal_far_ahead_or_of_another_height_is_not_kept() -> None:
 
 def test_observer_follows_but_never_votes() -> None:
     script = Script()
-    script.state = replace(script.state, address=b"")
+    script.state = script.state.with_(address=b"")
     assert script.proposal(A) == []
     script.prevotes(A)
     assert script.precommits(A)[-1] == "commit A 0"

@@ -35,7 +35,7 @@ def _unlocking_polka(state: HeightState) -> Transition | None:
     """Lines 36-43 that precommit without locking or remembering."""
     if state.step is not Step.PREVOTE:
         return None
-    value = state.votes.polka(state.round, state.validators)
+    value = state.votes.polka(state.round)
     if value is None or value == NIL or not state.knows_valid(value):
         return None
     return precommit(state, value)
@@ -54,4 +54,4 @@ NO_VALIDITY = tuple(
 
 def _believing(state: HeightState) -> HeightState:
     """Takes every block for valid once it prevotes."""
-    return replace(state, blocks={key: replace(known, valid=True) for key, known in state.blocks.items()})
+    return state.with_(blocks={key: replace(known, valid=True) for key, known in state.blocks.items()})
