@@ -89,11 +89,6 @@ class Person(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.handle
 
-    @property
-    def display_name(self) -> str:
-        """The name in the person's own language."""
-        return self.name_in(self.language)
-
     def name_in(self, language: str) -> str:
         return self.name_zh if language.startswith("zh") and self.name_zh else self.name
 

@@ -142,11 +142,6 @@ def verify_request(request: Request, signature: bytes, public: bytes) -> None:
         raise Forged("the request is not signed by its requester's key: refuse it")
 
 
-def request_is_live(request: Request, now: int) -> bool:
-    """Whether a decision may still be made at `now` (ms)."""
-    return now < request.expires_at
-
-
 def credential_hash(jwt: str) -> str:
     """`b64u(H("salus/credential/v1", JWT bytes))`; "" for no credential."""
     return b64u_encode(tagged_hash("salus/credential/v1", jwt.encode("utf-8"))) if jwt else ""

@@ -1,8 +1,8 @@
 // A DID's key set and the name that its first key set gives it: mirror of ledger/types/did.py.
 import { b64uDecode, b64uEncode, CanonicalError, jcs, taggedHash } from "./canonical.js";
 
-export const SUITE_HYBRID = "MLKEM768-X25519/HKDF-SHA256/AES-256-GCM";
-export const SUITE_X25519 = "X25519/HKDF-SHA256/AES-256-GCM";
+const SUITE_HYBRID = "MLKEM768-X25519/HKDF-SHA256/AES-256-GCM";
+const SUITE_X25519 = "X25519/HKDF-SHA256/AES-256-GCM";
 const SEALING_KEY_BYTES = { [SUITE_HYBRID]: 1216, [SUITE_X25519]: 32 };
 const KEY_ID = /^#[a-z0-9-]{1,32}$/;
 
@@ -34,12 +34,6 @@ export const nextCommitment = async (recoveryPublic) => b64uEncode(await taggedH
 
 /** The DID that `keyset`, as the first of its log, gives itself. @param {KeySet} keyset @returns {Promise<string>} */
 export const didOf = async (keyset) => `did:salus:u${b64uEncode(await taggedHash("salus/did/v1", jcs(keyset)))}`;
-
-/** The 32-byte public key `id` of a key set, or undefined. @param {KeySet} keyset @param {string} id */
-export function publicKeyOf(keyset, id) {
-  const key = keyset.keys.find((each) => each.id === id);
-  return key && b64uDecode(key.public, 32);
-}
 
 /** Throws a CanonicalError for a key set whose form the ledger would refuse. @param {KeySet} keyset */
 export function checkKeySet(keyset) {

@@ -15,7 +15,7 @@ import { verifyInclusion } from "./merkle.js";
 import { ProofError, verifyAbsence, verifyPresence } from "./state_proof.js";
 import { decodeTx } from "./tx.js";
 
-export { headerHash, validatorsHash, voteSignBytes } from "./light_block.js";
+export { validatorsHash, voteSignBytes } from "./light_block.js";
 export { LightError };
 
 /**

@@ -8,7 +8,7 @@ import * as proto from "./proto.js";
 const PRECOMMIT = 2;
 export const ABSENT = 1;
 export const COMMITTED = 2;
-export const NIL = 3;
+const NIL = 3;
 const NO_TIME_NS = -62_135_596_800n * 1_000_000_000n;
 const MAX_TOTAL_POWER = (2n ** 63n - 1n) / 8n;
 const MAX_SLOTS = 10_000;
@@ -100,7 +100,7 @@ function publicKeyOf({ pub_key: { type, value } }) {
 }
 
 /** The hash of a header in CometBFT's JSON form. @returns {Promise<Uint8Array>} */
-export function headerHash(header) {
+function headerHash(header) {
   return root([
     concat(proto.integer(1, whole(header.version.block ?? 0)), proto.integer(2, whole(header.version.app ?? 0))),
     proto.text(1, header.chain_id),
@@ -153,7 +153,7 @@ export function whole(value) {
 const signedWhole = (value) => (String(value).startsWith("-") ? -whole(String(value).slice(1)) : whole(value));
 
 /** RFC 3339 in UTC with up to nine decimals, as nanoseconds since 1970. @returns {bigint} */
-export function nanoseconds(value) {
+function nanoseconds(value) {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/.exec(value);
   const ms = match ? Date.parse(`${match[1]}Z`) : NaN;
   if (Number.isNaN(ms)) throw new TypeError("not a time in UTC");

@@ -22,7 +22,7 @@ export async function verifyConsent(consent, granted, latest, trusted, nowMs, cl
 }
 
 /** What a state bundle proves. @returns {Promise<{key: Uint8Array, value: Uint8Array | null, height: number, time: number}>} */
-export async function stateFact(bundle, trusted) {
+async function stateFact(bundle, trusted) {
   return guarded(async () => {
     if ("tx" in bundle) throw new LightError("consent", "a proof of state is needed: inclusion does not say what came later");
     const [key, proof] = [utf8(bundle.key), fromBase64(bundle.proof)];

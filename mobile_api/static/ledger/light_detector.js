@@ -70,7 +70,7 @@ async function accuse(trace, witness, options, nowNs) {
  * @returns {{kind: string, conflicting: object, commonHeight: number, byzantine: string[], totalPower: string, timeNs: bigint}}
  *   `conflicting` in JSON form, `byzantine` addresses
  */
-export function evidenceOf(conflicting, other, common) {
+function evidenceOf(conflicting, other, common) {
   const kind = attackKind(conflicting, other);
   const base = kind === "lunatic" ? common : other;
   return {

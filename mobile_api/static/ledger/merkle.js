@@ -37,7 +37,7 @@ async function rootOfHashes(hashes) {
  * @param {{total: number, index: number, leafHash: Uint8Array, aunts: Uint8Array[]}} proof aunts from the leaf up
  * @returns {Promise<Uint8Array>}
  */
-export async function rootFromProof({ total, index, leafHash: leaf, aunts }) {
+async function rootFromProof({ total, index, leafHash: leaf, aunts }) {
   if (!Number.isSafeInteger(total) || !Number.isSafeInteger(index) || index < 0 || index >= total) {
     throw new MerkleError("the index lies outside the tree");
   }

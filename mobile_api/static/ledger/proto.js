@@ -11,7 +11,7 @@ export class ProtoError extends Error {
 }
 
 /** Unsigned LEB128; a negative value as its 64-bit two's complement. @param {bigint | number} value */
-export function varint(value) {
+function varint(value) {
   let rest = BigInt.asUintN(64, BigInt(value));
   const out = [];
   for (; rest > 0x7fn; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80);

@@ -5,7 +5,7 @@
 import { sha256, concat, utf8 } from "./bytes.js";
 import { b64uDecode, b64uEncode, CanonicalError, jcs, parseCanonical } from "./canonical.js";
 
-export const MAX_TX_BYTES = 65_536;
+const MAX_TX_BYTES = 65_536;
 export const ACCESS_KEY_ID = "#access";
 const SIGNING_DOMAIN = utf8("salus/tx/v1\0");
 const COMMON = ["ledger", "type", "version", "author", "nonce", "issued_at", "not_after"];

@@ -3,7 +3,7 @@ import { config } from "./config.js";
 import { gettext } from "./i18n.js";
 
 /** What the server (or the network) refused: `message` is fit to be shown, `next` says what to do. */
-export class ApiError extends Error {
+class ApiError extends Error {
   /** @param {number} status @param {{code: string, message: string, next?: string}} error */
   constructor(status, error) {
     super(error.message);

@@ -9,7 +9,7 @@ import { note } from "./dom.js";
 import { getJson } from "./http.js";
 import { gettext, interpolate, moment } from "./i18n.js";
 
-export class TrustChanged extends Error {
+class TrustChanged extends Error {
   constructor() {
     super(gettext("The ledger's validators are not those that this device knows."));
     this.code = "trust-changed";
@@ -19,7 +19,7 @@ export class TrustChanged extends Error {
 
 let known = null;
 /** {chain_id, validators_hash} that this device trusts. @throws {TrustChanged} */
-export async function trusted() {
+async function trusted() {
   if (known) return known;
   if (!config.trust) throw Object.assign(new Error(gettext("The ledger is not set up yet.")), { code: "no-ledger", next: gettext("Try again shortly.") });
   const told = { chain_id: config.trust.chain_id, validators_hash: toHex(await validatorsHash(config.trust.validators)) };

@@ -5,12 +5,12 @@ import { gettext } from "./i18n.js";
 
 const PATIENCE_MS = 8000;
 
-export class PushUnavailable extends Error {
+class PushUnavailable extends Error {
   constructor(message, next) { super(message); this.next = next; }
 }
 
 /** Settles with the promise, or refuses after a while: a browser without a push service never settles. */
-export function withTimeout(promise, ms, refusal) {
+function withTimeout(promise, ms, refusal) {
   let timer;
   const late = new Promise((_, reject) => { timer = setTimeout(() => reject(refusal), ms); });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));

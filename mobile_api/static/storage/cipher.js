@@ -31,7 +31,7 @@ function u64(number) {
 const chunkNonce = (index) => concat(new Uint8Array(4), u64(index));
 
 /** The associated data that ties a chunk to its place. */
-export function chunkAad(record, version, index, last) {
+function chunkAad(record, version, index, last) {
   return concat(lp(utf8.encode("salus/chunk/v1")), lp(utf8.encode(record)), u64(version), u64(index),
     Uint8Array.of(last ? 1 : 0));
 }

@@ -61,7 +61,7 @@ function base32(bytes) {
 }
 
 /** RFC 6962 section 2.1 root of 32-byte leaves that lie one after the other. */
-export async function merkleRoot(leaves) {
+async function merkleRoot(leaves) {
   let level = [];
   for (let at = 0; at < leaves.length; at += HASH_BYTES) level.push(leaves.subarray(at, at + HASH_BYTES));
   if (!level.length) return sha256(new Uint8Array());

@@ -67,7 +67,7 @@ export async function withText(artefact, names) {
 }
 
 /** `b64u(H("salus/shown/v1", text))`. */
-export async function textHash(text) {
+async function textHash(text) {
   return b64uEncode(await taggedHash("salus/shown/v1", utf8(text)));
 }
 

@@ -22,13 +22,8 @@ export function ed25519Of(did) {
   return publicKey;
 }
 
-/** The id of the did:key's one verification method. */
-export function keyId(did) {
-  return `${did}#${did.slice("did:key:".length)}`;
-}
-
 /** Whether 32 bytes are a canonical Ed25519 point that is not of small order. */
-export function isAcceptableKey(publicKey) {
+function isAcceptableKey(publicKey) {
   try {
     return !ed25519.Point.fromBytes(publicKey, false).isSmallOrder();
   } catch {

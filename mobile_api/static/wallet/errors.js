@@ -1,7 +1,7 @@
 // What can go wrong in the wallet's rules and keys. `code` is stable; no message holds a key or a name.
 
 /** Base of every refusal. */
-export class WalletError extends Error {
+class WalletError extends Error {
   /** @param {string} code @param {string} message */
   constructor(code, message) {
     super(message);

@@ -80,7 +80,7 @@ export async function importGrantKey(bytes) {
 }
 
 /** One wrap under an imported grant key. @param {DataKey} dataKey @returns {Promise<Wrap>} */
-export async function wrapDataKey(grantKey, { record, epoch, key }, artefact) {
+async function wrapDataKey(grantKey, { record, epoch, key }, artefact) {
   require(DOC, "$.wraps", key.length === 32, "32-byte data keys", `${key.length} bytes`);
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
   const params = { name: "AES-GCM", iv, additionalData: aad(artefact, record, epoch) };

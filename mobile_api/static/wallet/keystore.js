@@ -31,7 +31,7 @@ export async function requestPersistence() {
   return (await navigator.storage.persisted()) || (await navigator.storage.persist());
 }
 
-export class Keystore {
+class Keystore {
   #database;
   #wrapping;
   #useWebCrypto;

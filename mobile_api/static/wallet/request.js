@@ -5,8 +5,8 @@ import { suiteSizes } from "./envelope.js";
 import { Forged } from "./errors.js";
 
 export const PURPOSES = ["TREAT", "ETREAT", "CAREMGT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT"];
-export const MAX_LIFE_MS = 7 * 24 * 3600 * 1000;
-export const MAX_DURATION_S = 5 * 366 * 24 * 3600;
+const MAX_LIFE_MS = 7 * 24 * 3600 * 1000;
+const MAX_DURATION_S = 5 * 366 * 24 * 3600;
 const LAST = Number.MAX_SAFE_INTEGER;
 const JWT = /^[A-Za-z0-9_-]{1,8192}\.[A-Za-z0-9_-]{1,8192}\.[A-Za-z0-9_-]{86}$/;
 const PREFIX = utf8("salus/request/v1\0");
@@ -69,7 +69,7 @@ export function parseRequest(value) {
 }
 
 /** What the requester's key signs: "salus/request/v1" ‖ 0x00 ‖ JCS(request). */
-export function requestSignBytes(request) {
+function requestSignBytes(request) {
   return concat(PREFIX, jcs(request));
 }
 

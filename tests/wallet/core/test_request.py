@@ -25,7 +25,6 @@ from wallet.core.request import (
     check_request,
     parse_request,
     request_bytes,
-    request_is_live,
     request_sign_bytes,
     verify_request,
 )
@@ -90,12 +89,6 @@ def test_an_organisation_asks_as_itself_without_a_credential() -> None:
     ):
         with pytest.raises(Malformed, match="requester"):
             check_request(msgspec.structs.replace(request, requester=wrong))
-
-
-def test_a_request_is_live_until_its_very_end() -> None:
-    request = okafors_request()
-    assert request_is_live(request, request.expires_at - 1)
-    assert not request_is_live(request, request.expires_at)
 
 
 @given(

@@ -11,7 +11,7 @@ export function codeIn(text) {
   return found ? `${found[1]}-${found[2]}` : null;
 }
 
-export class NoCamera extends Error {
+class NoCamera extends Error {
   constructor(message) { super(message); this.next = gettext("Type the code instead."); }
 }
 

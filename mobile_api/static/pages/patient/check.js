@@ -9,7 +9,7 @@ import { credentialHash, parseRequest, verifyRequest } from "../../wallet/reques
 import { gettext, interpolate } from "../i18n.js";
 import { verified } from "../proof.js";
 
-export class NotVerified extends Error {
+class NotVerified extends Error {
   constructor(message) {
     super(message);
     this.code = "not-verified";

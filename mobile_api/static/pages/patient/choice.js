@@ -4,7 +4,7 @@
  */
 import { fits, narrow, scopeOf } from "../../wallet/narrow.js";
 
-export const isSensitive = (label) => label !== "N" && !["U", "L", "M"].includes(label);
+const isSensitive = (label) => label !== "N" && !["U", "L", "M"].includes(label);
 
 /** A record as narrowing sees it. */
 export const facts = (record) => ({

@@ -10,7 +10,7 @@ const DURATIONS = () => [
 ];
 const word = (kind, code) => config.words[kind]?.[kind === "role" ? code.toLowerCase() : code] ?? code;
 
-export function typeWord(type) {
+function typeWord(type) {
   const [whole, part] = type.split(".");
   return part ? `${word("type", whole)}: ${word("part", part)}` : word("type", whole);
 }

@@ -80,7 +80,7 @@ export function happened(resource) {
 }
 
 /** A Quantity with its comparator and unit. */
-export function quantity(value) {
+function quantity(value) {
   if (typeof value?.value !== "number") return "";
   return `${text(value.comparator)}${number(value.value)} ${text(value.unit) || text(value.code)}`.trim();
 }

@@ -75,7 +75,7 @@ const bills = (found) => el("div.stack", {}, found.toSorted(newestFirst).map((it
   table([gettext("What"), gettext("Amount")], billRows(item)))));
 
 /** A table that scrolls inside itself. */
-export function table(head, rows) {
+function table(head, rows) {
   if (!rows.length) return null;
   return el("div.scroll", { tabindex: 0, role: "region", "aria-label": head.join(", ") }, el("table", {},
     el("thead", {}, el("tr", {}, head.map((title) => el("th", { scope: "col" }, title)))),

@@ -8,7 +8,7 @@ const WIDTH = 320;
 const HEIGHT = 150;
 
 /** Points of items that carry a number in the newest one's unit, oldest first. */
-export function points(items) {
+function points(items) {
   const unit = items.find((item) => item.valueQuantity)?.valueQuantity?.unit;
   return items
     .filter((item) => typeof item.valueQuantity?.value === "number" && item.valueQuantity.unit === unit)
