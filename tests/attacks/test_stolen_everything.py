@@ -33,7 +33,7 @@ from tests.wallet.conftest import PIN, World, register_everyone
 from tests.wallet.devices import public_of, tx_header
 from wallet import api as wallet
 from wallet import ports
-from wallet.models import Grant, PairwiseDid, Record
+from wallet.models import CustodialBundle, Grant, PairwiseDid, Record
 from wallet.services.organisation_keys import open_keys
 
 SECRET = b'{"resourceType":"Condition","code":{"text":"asthma"}}'
@@ -132,6 +132,8 @@ def test_everything_stolen_opens_nothing_of_a_custodial_patient_without_the_pin(
     assert not bundle_ciphertext_opens(loot)
     assert custodial_bundles_opened(loot, ["482915", "000000"]) == set()
     assert PIN not in loot.database
+    costs = [bundle.wrapped["argon2"] for bundle in CustodialBundle.objects.all()]
+    assert costs == [{"passes": 3, "memory_kib": 65_536, "lanes": 4}], "what docs/security.md counts with"
     assert custodial_bundles_opened(loot, [PIN]) == {str(amina.people["amina-diallo"].id)}
 
 
