@@ -7,7 +7,7 @@ import sys
 import django
 
 from salus.demo.environment import demo_home
-from salus.demo.supervise import StartFailed
+from salus.demo.supervise import StartFailed, supervisor_pid
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def _reset(sure: bool) -> int:
     if not home.exists():
         print("Nothing to forget: there is no demo here.")
         return 0
-    if (home / "run.json").exists():
+    if supervisor_pid(home):
         print("The demo is running. Stop it with Ctrl-C first.", file=sys.stderr)
         return 1
     if not sure and sys.stdin.isatty() and input(f"Delete everything in {home}? [y/N] ").lower() != "y":

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,18 @@ def _end_with_parent() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def supervisor_pid(home: Path) -> int | None:
+    """The process that runs the demo in `home`; None when none does, whatever a killed one left behind."""
+    try:
+        pid = int(json.loads((home / "run.json").read_text())["supervisor"])
+        os.kill(pid, 0)
+    except PermissionError:  # alive, and someone else's
+        return pid
+    except (OSError, ValueError, KeyError):
+        return None
+    return pid
 
 
 class StartFailed(Exception):

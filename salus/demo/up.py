@@ -16,7 +16,7 @@ from pathlib import Path
 
 from salus.demo.cast import VALIDATORS
 from salus.demo.environment import demo_environment, demo_home, ensure_secrets
-from salus.demo.supervise import Child, StartFailed, Supervisor
+from salus.demo.supervise import Child, StartFailed, Supervisor, supervisor_pid
 
 
 def _say(text: str, since: float) -> None:
@@ -45,14 +45,8 @@ def _check_ports(ports: list[int], hint: str) -> None:
 def _one_at_a_time(home: Path) -> Iterator[Path]:
     """Hold `run.json`; a second demo on the same home is refused, a stale file is taken over."""
     path = home / "run.json"
-    if path.exists():
-        try:
-            pid = int(json.loads(path.read_text())["supervisor"])
-            os.kill(pid, 0)
-        except (ValueError, KeyError, ProcessLookupError):
-            pass
-        else:
-            raise StartFailed(f"This demo is running already (process {pid}). Stop it with Ctrl-C there.")
+    if pid := supervisor_pid(home):
+        raise StartFailed(f"This demo is running already (process {pid}). Stop it with Ctrl-C there.")
     path.write_text(json.dumps({"supervisor": os.getpid()}))
     try:
         yield path
