@@ -1,5 +1,6 @@
 // The light client's steps and scenarios, played in the page; Python compares the answers with its own.
 import { utf8 } from "../../../mobile_api/static/ledger/bytes.js";
+import { verifyBundle } from "../../../mobile_api/static/ledger/light.js";
 import { decodeLightBlock, decodeTrusted } from "../../../mobile_api/static/ledger/light_block.js";
 import { LightClient } from "../../../mobile_api/static/ledger/light_client.js";
 import { consentKnowledge, verifyConsent } from "../../../mobile_api/static/ledger/light_consent.js";
@@ -63,6 +64,16 @@ async function endedAs(run) {
     return { end: error.name === "ProviderError" ? `ProviderError ${error.code}` : error.name };
   }
 }
+
+/** The height and type that a transaction's bundle proves, or the rule that refuses it. */
+window.lightBundle = async ({ bundle, trusted }) => {
+  try {
+    const { height, body } = await verifyBundle(bundle, trusted);
+    return [height, body.type];
+  } catch (error) {
+    return ["refused", error.rule ?? String(error)];
+  }
+};
 
 /** What follows about a consent: from two bundles, or from two facts taken as proven. */
 window.lightConsent = async ({ consent, granted, latest, trusted, now }) => {

@@ -8,8 +8,10 @@ from playwright.sync_api import Page
 from ledger.light.light_json import light_block_to_json
 from ledger.light.verdict import Outcome
 from tests.ledger.light import consents
+from tests.ledger.light.chain import CHAIN, validators_of
 from tests.ledger.light.published import Step, mutants, published_steps, with_priorities
 from tests.ledger.light.scenarios import HONEST, SCENARIOS
+from tests.ledger.light.test_bundle import tx_bundle
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +68,15 @@ def test_a_vouched_for_hash_is_where_trust_begins(page: Page) -> None:
     assert bad == {"end": "refused", "rule": "hash"}
     assert empty == {"end": "refused", "rule": "trust"}
     assert torn == {"end": "refused", "rule": "commit"}
+
+
+def test_transaction_for_another_ledger_is_refused_though_it_is_included(page: Page) -> None:
+    trusted = {"chain_id": CHAIN, "validators_hash": validators_of("ABCD").hash.hex()}
+    told = [
+        page.evaluate("given => window.lightBundle(given)", {"bundle": tx_bundle(ledger), "trusted": trusted})
+        for ledger in (CHAIN, "salus-other")
+    ]
+    assert told == [[2, "ConsentRevoked"], ["refused", "chain"]]
 
 
 @pytest.mark.parametrize("name", consents.FACTS)

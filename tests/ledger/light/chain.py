@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from ledger.light.errors import NoSuchBlock, ProviderUnavailable
 from ledger.light.verdict import LightBlock
-from ledger.types.block import ABSENT, BlockIDFlag, Commit, CommitSig, Header, Version
+from ledger.types.block import ABSENT, BlockIDFlag, Commit, CommitSig, Header, Version, data_hash
 from ledger.types.ids import NIL, BlockID, PartSetHeader, sha256
 from ledger.types.signing import public_key_of, sign
 from ledger.types.validators import Validator, ValidatorSet
@@ -41,6 +41,7 @@ class Plan:
     round: Callable[[int], int] = lambda height: 0
     signers: Callable[[int], str | None] = lambda height: None
     nil: Callable[[int], str] = lambda height: ""
+    txs: Callable[[int], tuple[bytes, ...]] = lambda height: ()
     step_ns: int = SECOND
     salt: str = ""
 
@@ -62,7 +63,7 @@ def _block(plan: Plan, height: int, before: LightBlock | None) -> LightBlock:
         height,
         START if before is None else before.header.time_ns + plan.step_ns,
         BlockID() if before is None else before.commit.block_id,
-        *(filler, filler, members.hash, after.hash, sha256(b"params")),
+        *(filler, data_hash(plan.txs(height)), members.hash, after.hash, sha256(b"params")),
         *(_app_hash(plan.app(height)), sha256(b"results"), sha256(b""), members.proposer.address),
     )
     block_id = BlockID(header.hash, PartSetHeader(1, sha256(header.hash)))

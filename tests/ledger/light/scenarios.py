@@ -120,6 +120,7 @@ def lying(height: int, **header: Any) -> Blocks:
 
 OK = {"end": "verified"}
 LATE = grow(replace(SAME, step_ns=10 * SECOND), 12, upto(HONEST, 6))
+STILL = grow(replace(SAME, step_ns=0), 3)
 
 SCENARIOS: dict[str, Scenario] = {
     "the same validators are skipped to in one step": Scenario(
@@ -149,6 +150,24 @@ SCENARIOS: dict[str, Scenario] = {
         witnesses=(),
         trusted=10,
         target=7,
+    ),
+    "a header below under another's commit is refused": Scenario(
+        {**HONEST, 7: replace(HONEST[7], commit=HONEST[8].commit)},
+        {"end": "refused", "rule": "commit"},
+        witnesses=(),
+        trusted=10,
+        target=7,
+    ),
+    "a header below that is not earlier is refused": Scenario(
+        STILL, {"end": "refused", "rule": "time"}, witnesses=(), trusted=3, target=2
+    ),
+    "a header below is not reached from one beyond its period": Scenario(
+        HONEST,
+        {"end": "refused", "rule": "trusting period"},
+        witnesses=(),
+        trusted=10,
+        target=7,
+        after_s=3609,
     ),
     "a trusted header beyond its period trusts nothing": Scenario(
         HONEST, {"end": "refused", "rule": "trusting period"}, witnesses=(), after_s=3600

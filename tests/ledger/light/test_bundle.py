@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.light.__main__ import main
@@ -16,12 +17,14 @@ from ledger.light.root import Root
 from ledger.light.store import JsonFileStore
 from ledger.light.verdict import Options, Outcome, TrustedState, Verdict
 from ledger.light.words import age_words
+from ledger.types.block import tx_proof
 from ledger.types.genesis import Genesis, GenesisValidator
-from ledger.types.rpc_json import base64_text, time_to_text
-from ledger.types.tx import SignedTx
-from tests.ledger.light.chain import CHAIN, SECOND, START, validators_of
+from ledger.types.rpc_json import base64_text, proof_to_json, time_to_text
+from ledger.types.tx import Body, SignedTx, decode_tx, sign_tx
+from tests.ledger.light.chain import CHAIN, SECOND, START, Plan, grow, validators_of
 from tests.ledger.light.consents import BLOCKS, CONSENT, KEY, bundle
 from tests.ledger.light.scenarios import ROTATING
+from tests.ledger.machine import cast
 
 ROOT_FOLDER = Path(__file__).resolve().parents[3]
 OPTIONS = Options(3600 * SECOND)
@@ -73,6 +76,24 @@ def test_every_lie_of_the_vectors_is_refused_by_the_rule_that_javascript_names()
     assert len(vectors["refused"]) >= 20
 
 
+def tx_bundle(ledger: str) -> dict[str, Any]:
+    """A transaction for `ledger`, in block 2 of our chain."""
+    body = replace_ledger(cast.revoke(), ledger)
+    wire = sign_tx(body, "#device-1", bytes(32))
+    blocks = grow(Plan(lambda height: "ABCD", txs=lambda height: (wire,)), 2)
+    proof = proof_to_json(tx_proof((wire,), 0))
+    return {**light_block_to_json(blocks[2]), "tx": base64_text(wire), "proof": proof}
+
+
+def replace_ledger(wire: bytes, ledger: str) -> Body:
+    return msgspec.structs.replace(decode_tx(wire).body, ledger=ledger)
+
+
+def test_transaction_for_another_ledger_is_refused_though_it_is_included() -> None:
+    assert isinstance(verify_bundle(tx_bundle(CHAIN), FROM_GENESIS, OPTIONS, NOW), Proven)
+    assert judged(tx_bundle("salus-other"), FROM_GENESIS).rule == "chain"
+
+
 def test_state_is_proven_present_and_absent() -> None:
     for height, held in ((9, True), (2, False)):
         proven = verify_bundle(bundle(height), FROM_GENESIS, OPTIONS, NOW)
@@ -117,6 +138,14 @@ def test_older_block_is_reached_by_the_hashes_of_those_after_it() -> None:
     assert judged(bundle(9), root).outcome is Outcome.NOT_ENOUGH_TRUST
     assert judged({**bundle(9), "after": after[1:]}, root).outcome is Outcome.NOT_ENOUGH_TRUST
     assert judged({**bundle(9), "after": after[:1]}, root).rule == "link"
+
+
+@pytest.mark.parametrize("after", [(), (12, 11)])
+def test_trusted_header_under_an_altered_commit_is_refused(after: tuple[int, ...]) -> None:
+    """Who signed is part of what is shown, even where the header alone is believed."""
+    given = copy.deepcopy({**bundle(9), "after": [base64_text(BLOCKS[at].header.encode()) for at in after]})
+    given["signed_header"]["commit"]["signatures"][0]["signature"] = base64_text(bytes(64))
+    assert judged(given, Root.of_blocks([BLOCKS[12 if after else 10]])).rule == "signature"
 
 
 @pytest.mark.parametrize("name", ["signed_header", "validators", "key", "value", "proof"])
