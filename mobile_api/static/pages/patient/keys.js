@@ -19,7 +19,7 @@ const slotOf = (organisationId) => `patient/${config.person}/${organisationId}`;
 
 let opened = null;
 /** The key store of this browser, opened once. */
-export const keystore = () => (opened ??= openKeystore());
+const keystore = () => (opened ??= openKeystore());
 
 /** A key of that kind in `slot`: the one that is there, else a new one. Setting up again never replaces a key. */
 async function signingKey(store, slot) {
