@@ -44,6 +44,7 @@ class Plan:
     txs: Callable[[int], tuple[bytes, ...]] = lambda height: ()
     step_ns: int = SECOND
     salt: str = ""
+    chain_id: str = CHAIN
 
 
 def grow(plan: Plan, last: int, onto: Mapping[int, LightBlock] | None = None) -> dict[int, LightBlock]:
@@ -59,7 +60,7 @@ def _block(plan: Plan, height: int, before: LightBlock | None) -> LightBlock:
     filler = sha256(f"filler {plan.salt}".encode())
     header = Header(
         Version(),
-        CHAIN,
+        plan.chain_id,
         height,
         START if before is None else before.header.time_ns + plan.step_ns,
         BlockID() if before is None else before.commit.block_id,
@@ -84,7 +85,7 @@ def _slot(plan: Plan, block_id: BlockID, header: Header, member: Validator, name
     is_nil = name in plan.nil(header.height)
     voted, flag = (NIL, BlockIDFlag.NIL) if is_nil else (block_id, BlockIDFlag.COMMIT)
     round_ = plan.round(header.height)
-    message = vote_sign_bytes(CHAIN, VoteType.PRECOMMIT, header.height, round_, voted, time_ns)
+    message = vote_sign_bytes(plan.chain_id, VoteType.PRECOMMIT, header.height, round_, voted, time_ns)
     return CommitSig(flag, member.address, time_ns, sign(seed_of(name), message))
 
 

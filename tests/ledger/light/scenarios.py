@@ -10,6 +10,7 @@ from ledger.light.errors import AttackDetected, HeaderRefused, LightClientError
 from ledger.light.light_json import light_block_to_json
 from ledger.light.store import MemoryStore
 from ledger.light.verdict import LightBlock, Options
+from ledger.types.block import BlockIDFlag
 from tests.ledger.light.chain import SECOND, START, ChainProvider, Plan, grow, tampered
 
 Blocks = dict[int, LightBlock]
@@ -114,12 +115,22 @@ def upto(blocks: Blocks, last: int) -> Blocks:
     return {height: block for height, block in blocks.items() if height <= last}
 
 
+def unsigned(block: LightBlock) -> LightBlock:
+    """The block with the signature of each vote for nil put out."""
+    slots = [
+        replace(slot, signature=bytes(64)) if slot.flag is BlockIDFlag.NIL else slot
+        for slot in block.commit.signatures
+    ]
+    return replace(block, commit=replace(block.commit, signatures=tuple(slots)))
+
+
 def lying(height: int, **header: Any) -> Blocks:
     return {**HONEST, height: tampered(HONEST[height], **header)}
 
 
 OK = {"end": "verified"}
 LATE = grow(replace(SAME, step_ns=10 * SECOND), 12, upto(HONEST, 6))
+ONE_NIL = grow(replace(SAME, nil=lambda height: "A"), 12, upto(HONEST, 11))
 STILL = grow(replace(SAME, step_ns=0), 3)
 
 SCENARIOS: dict[str, Scenario] = {
@@ -252,7 +263,8 @@ SCENARIOS: dict[str, Scenario] = {
         {"end": "refused", "rule": "quorum"},
         witnesses=(),
     ),
-    "one vote for nil beside a quorum does no harm": Scenario(
-        grow(replace(SAME, nil=lambda height: "A"), 12, upto(HONEST, 11)), OK, witnesses=()
+    "a badly signed vote for nil condemns the commit": Scenario(
+        {**ONE_NIL, 12: unsigned(ONE_NIL[12])}, {"end": "refused", "rule": "signature"}, witnesses=()
     ),
+    "one vote for nil beside a quorum does no harm": Scenario(ONE_NIL, OK, witnesses=()),
 }

@@ -11,7 +11,7 @@ from ledger.light.client import LightClient, Mode
 from ledger.light.detector import Testimony as Said
 from ledger.light.detector import examine
 from ledger.light.errors import AttackDetected, HeaderRefused, NothingTrusted
-from ledger.light.evidence import AttackKind
+from ledger.light.evidence import AttackEvidence, AttackKind
 from ledger.light.store import MemoryStore
 from ledger.light.verdict import LightBlock, Options, TrustedState
 from ledger.types.genesis import Genesis, GenesisValidator
@@ -155,6 +155,14 @@ def test_evidence_that_accuses_the_innocent_or_nothing_is_refused() -> None:
     forged = forked(12, signers=lambda height: "A")[12]
     unsigned = type(real).of(forged, HONEST[12], HONEST[1])
     assert unsigned.check(HONEST[12], HONEST[1], OPTIONS).rule == "quorum"
+
+
+def test_strangers_signatures_are_no_evidence() -> None:
+    """Anybody can sign with keys of their own: only those trusted at the common height can be accused."""
+    strangers = grow(Plan(lambda height: "EFGH", app=lambda height: "forged"), 12)[12]
+    made_up = AttackEvidence.of(strangers, HONEST[12], HONEST[1])
+    assert made_up.byzantine == ()
+    assert made_up.check(HONEST[12], HONEST[1], OPTIONS).rule == "trust"
 
 
 def test_equivocation_yields_double_votes_that_the_chain_itself_punishes() -> None:

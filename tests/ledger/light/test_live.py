@@ -2,20 +2,67 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ledger.api import ConsentGranted, ConsentRevoked, b64u_encode, public_key_of, sign_tx
 from ledger.light.__main__ import main
-from tests.ledger.cluster.network import MONIKERS, ROOT, Network, Person
+from tests.ledger.cluster.network import CHAIN_ID, MONIKERS, ROOT, Network, Person
 
 LI_MEI = Person("Li Mei")
 AMINA = Person("Amina Diallo")
+
+
+CONSENT = b64u_encode(bytes(16))
+
+
+def common(author: str) -> dict[str, Any]:
+    now = time.time_ns() // 1_000_000
+    nonce = b64u_encode(os.urandom(16))
+    return {
+        "ledger": CHAIN_ID,
+        "author": author,
+        "nonce": nonce,
+        "issued_at": now,
+        "not_after": now + 3_600_000,
+    }
+
+
+def grants() -> bytes:
+    """Li Mei's signed consent to one record for an hour."""
+    own, digest = common(LI_MEI.did), b64u_encode(bytes(32))
+    until = own["not_after"]
+    body = ConsentGranted(
+        **own,
+        consent=CONSENT,
+        subject=LI_MEI.did,
+        artefact=digest,
+        handles_root=digest,
+        handles=1,
+        requester=digest,
+        organisation=digest,
+        access_key=b64u_encode(public_key_of(bytes(32))),
+        valid_from=own["issued_at"],
+        valid_until=until,
+        max_opens=0,
+        erase_at=until,
+        custody="self",
+    )
+    return sign_tx(body, "#key-1", LI_MEI.seed)
+
+
+def revokes() -> bytes:
+    body = ConsentRevoked(**common(LI_MEI.did), consent=CONSENT, subject=LI_MEI.did)
+    return sign_tx(body, "#key-1", LI_MEI.seed)
 
 
 def light(*arguments: object) -> tuple[int, str]:
@@ -83,6 +130,10 @@ def _export(network: Network, folder: Path) -> Exported:
     done.export("before", "state", f"did/{LI_MEI.did}", *node, "--height", registered.height - 1)
     done.export("absent", "state", f"did/{AMINA.did}", *node)
     done.export("no such", "tx", "00" * 32, *node)
+    for name, wire in (("granted", grants()), ("revoked", revokes())):
+        client.commit(wire)
+        client.query(f"consent/{CONSENT}")
+        done.export(name, "state", f"consent/{CONSENT}", *node)
     network.kill()
     done.keep("sync with nobody there", "sync", *reach)
     return done
@@ -115,6 +166,16 @@ def test_export_is_verified_offline(exported: Exported, name: str, words: str, r
     assert code == 0, said
     assert words in said
     assert "of 4 validators" in said
+
+
+def test_consent_granted_then_revoked_is_told_offline(exported: Exported) -> None:
+    root = ("--genesis", exported.path("genesis"))
+    granted, revoked = exported.path("granted"), exported.path("revoked")
+    code, said = light("consent", CONSENT, granted, granted, *root)
+    assert (code, "not revoked at block" in said) == (0, True), said
+    code, said = light("consent", CONSENT, granted, revoked, *root)
+    assert (code, ", revoked at block" in said) == (0, True), said
+    assert light("consent", CONSENT, revoked, granted, *root)[0] == 1
 
 
 def test_altered_export_is_refused(exported: Exported) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,16 +64,9 @@ def test_edited_file_is_refused(tmp_path: Path) -> None:
 
 def test_file_of_two_chains_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "trusted.json"
-    JsonFileStore(path).save([HONEST[1]])
-    document = json.loads(path.read_text())
-    other = replace(HONEST[2], header=replace(HONEST[2].header, chain_id="other"))
-    document["blocks"].append({**document["blocks"][0]})
-    document["blocks"][1]["signed_header"] = {
-        **document["blocks"][0]["signed_header"],
-        "header": {**document["blocks"][0]["signed_header"]["header"], "chain_id": other.header.chain_id},
-    }
-    path.write_text(json.dumps(document))
-    with pytest.raises(StoreDamaged):
+    other = grow(Plan(lambda height: "ABCD", chain_id="salus-other"), 2)
+    JsonFileStore(path).save([HONEST[1], other[2]])
+    with pytest.raises(StoreDamaged, match="mixes chains"):
         JsonFileStore(path)
 
 
