@@ -1,7 +1,10 @@
 """One imaging study is one record: an archive of its files, whatever their number."""
 
 import io
+import json
 import random
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from datetime import date
@@ -219,3 +222,20 @@ def test_a_spool_gives_each_file_back_and_leaves_nothing_on_disk(tmp_path: Any) 
         with spool.open(first) as one, spool.open(second) as two:
             assert one.seek(-5, io.SEEK_END) == 4995
             assert (two.read(), one.read(), one.read(), one.tell()) == (b"second", b"first", b"", 5000)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_half_a_gigabyte_of_a_thousand_files_is_one_anchor_under_1_kb_in_bounded_memory(
+    tmp_path: Any,
+) -> None:
+    command = [sys.executable, "-m", "tests.interop.large_study", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    cost = json.loads(done.stdout.splitlines()[-1])
+    assert cost["new"] == 1000
+    (size,), (anchor,) = cost["records"], cost["anchors"]
+    assert size > 500_000_000
+    assert anchor < 1000
+    assert cost["peak_mib"] < 300
+    assert list((tmp_path / "spool").iterdir()) == []

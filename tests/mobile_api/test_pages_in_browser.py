@@ -142,64 +142,6 @@ def test_results_show_unit_range_flag_and_trend(open_page: Any) -> None:
     assert "2026年6月5日" in told["text"]
 
 
-def dicom(syntax: str = "1.2.840.10008.1.2.1", bits: int = 16) -> bytes:
-    """A 4 x 4 slice, made with pydicom: a ramp of Hounsfield units."""
-    import io
-
-    import numpy as np
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import generate_uid
-
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = syntax
-    slice_ = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    slice_.SpecificCharacterSet = "ISO_IR 192"
-    slice_.SeriesDescription = "胸部 CT"
-    slice_.Modality, slice_.SOPClassUID = "CT", meta.MediaStorageSOPClassUID
-    slice_.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    slice_.Rows = slice_.Columns = 4
-    slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
-    slice_.BitsAllocated = slice_.BitsStored = bits
-    slice_.HighBit, slice_.PixelRepresentation = bits - 1, 1
-    slice_.RescaleSlope, slice_.RescaleIntercept = 1, -1000
-    slice_.WindowCenter, slice_.WindowWidth = -992, 16
-    kind = np.int16 if bits == 16 else np.int8
-    slice_.PixelData = np.arange(16, dtype=kind).tobytes()
-    out = io.BytesIO()
-    slice_.save_as(out, enforce_file_format=True)
-    return out.getvalue()
-
-
-PIXELS = """() => {
-  const canvas = document.querySelector(".viewer canvas");
-  const { data } = canvas.getContext("2d").getImageData(0, 0, 4, 4);
-  const rising = [...Array(15).keys()].every((i) => data[i * 4] <= data[i * 4 + 4]);
-  return { width: canvas.width, first: data[0], last: data[60], rising };
-}"""
-
-
-def test_a_slice_is_drawn_through_its_window(open_page: Any) -> None:
-    page = open_page("okafor", "/clinician/device/", 1280)
-    told = shown(page, dicom())
-    assert "胸部 CT" in told["text"]
-    assert page.evaluate(PIXELS) == {"width": 4, "first": 0, "last": 255, "rising": True}
-
-
-def test_a_compressed_slice_is_named_not_guessed(open_page: Any) -> None:
-    page = open_page("okafor", "/clinician/device/", 1280)
-    compressed = dicom().replace(b"1.2.840.10008.1.2.1\x00", b"1.2.840.10008.1.2.5\x00")
-    told = shown(page, compressed)
-    assert "This image is compressed." in told["text"]
-    assert "1.2.840.10008.1.2.5" in told["text"]
-
-
-def test_a_cut_off_slice_is_not_drawn(open_page: Any) -> None:
-    page = open_page("okafor", "/clinician/device/", 1280)
-    assert "This image is damaged and is not shown." in shown(page, dicom()[:-9])["text"]
-
-
 EVERY_PAGE = [
     ("li-mei", "/patient/set-up/"),
     ("amina-diallo", "/patient/"),

@@ -7,7 +7,8 @@ import { gettext, interpolate } from "../i18n.js";
 import { config } from "../config.js";
 import { cameFrom, resourcesIn } from "./fhir.js";
 import { SECTIONS, heading, other } from "./sections.js";
-import { ImageStack, isDicom } from "./images.js";
+import { isArchive } from "./archive.js";
+import { ImageStack } from "./images.js";
 
 export class Chart {
   #root;
@@ -31,7 +32,7 @@ export class Chart {
   /** Takes one record's plaintext (and the organisation it came from) and draws soon. A record that cannot be read is said, never skipped in silence. */
   add(bytes, source = null) {
     try {
-      if (isDicom(bytes)) this.#images = (this.#images ?? new ImageStack()).add(bytes);
+      if (isArchive(bytes)) this.#images = (this.#images ?? new ImageStack()).add(bytes);
       else for (const resource of resourcesIn(bytes)) this.#keep(resource, source);
     } catch (error) {
       this.#broken += 1;

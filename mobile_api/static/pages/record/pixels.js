@@ -3,6 +3,7 @@
  * picture. Uncompressed 8 and 16 bit only; anything else is refused with its name.
  */
 import dicomParser from "../../vendor/dicom-parser.js";
+import { dicomText } from "./charset.js";
 
 const LITTLE = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"];
 const BIG = "1.2.840.10008.1.2.2";
@@ -16,16 +17,26 @@ export class PixelError extends Error {
   }
 }
 
-const numbers = (data, tag) => (data.string(tag) ?? "").split("\\").map(Number).filter(Number.isFinite);
+const numbers = (data, tag) => (data.string(tag) || "x").split("\\").map(Number).filter(Number.isFinite);
 
-/** A text element in the file's own character set (PS3.3 C.12.1.1.2); unknown ones read as Latin. */
+/** A text element in the file's own character set. */
 function words(data, tag) {
   const element = data.elements[tag];
   if (!element) return "";
-  const set = (data.string("x00080005") ?? "").split("\\").at(-1).trim();
-  const label = { "ISO_IR 192": "utf-8", GB18030: "gb18030", GBK: "gbk", "ISO 2022 IR 58": "gb18030" }[set] ?? "latin1";
-  const bytes = data.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
-  return new TextDecoder(label).decode(bytes).replace(/[\0 ]+$/, "");
+  return dicomText(data.byteArray.subarray(element.dataOffset, element.dataOffset + element.length), data.string("x00080005") ?? "");
+}
+
+/** How far along its series' axis a slice lies: ImagePositionPatient on the normal of ImageOrientationPatient. */
+function positionOf(data) {
+  const at = numbers(data, "x00200032"), [a, b, c, d, e, f] = numbers(data, "x00200037");
+  if (at.length !== 3 || f === undefined) return 0;
+  return at[0] * (b * f - c * e) + at[1] * (c * d - a * f) + at[2] * (a * e - b * d);
+}
+
+/** A frame's functional group macro (PS3.3 C.7.6.16): its own, else the shared one, else the data set itself. */
+function macro(data, frame, tag) {
+  const groups = [data.elements.x52009230?.items?.[frame], data.elements.x52009229?.items?.[0]];
+  return groups.map((item) => item?.dataSet.elements[tag]?.items?.[0]?.dataSet).find(Boolean) ?? data;
 }
 
 /** A file's image, ready to be drawn frame by frame. @param {Uint8Array} bytes */
@@ -36,6 +47,7 @@ export function readImage(bytes) {
   } catch (error) {
     throw new PixelError("broken", String(error?.exception ?? error?.message ?? "not DICOM"));
   }
+  if (data.uint16("x00280010") === undefined) throw new PixelError("kind", data.string("x00080060") ?? "");
   const syntax = data.string("x00020010") ?? "";
   if (!LITTLE.includes(syntax) && syntax !== BIG) throw new PixelError("compressed", syntax || "?");
   const image = {
@@ -45,10 +57,9 @@ export function readImage(bytes) {
     signed: data.uint16("x00280103") === 1, samples: data.uint16("x00280002") ?? 1,
     planar: data.uint16("x00280006") === 1, kind: data.string("x00280004") ?? "MONOCHROME2",
     frames: data.intString("x00280008") ?? 1,
-    slope: data.floatString("x00281053") ?? 1, intercept: data.floatString("x00281052") ?? 0,
-    centers: numbers(data, "x00281050"), widths: numbers(data, "x00281051"),
-    series: data.string("x0020000e") ?? "", instance: data.intString("x00200013") ?? 0,
-    modality: data.string("x00080060") ?? "", description: words(data, "x0008103e"),
+    series: data.string("x0020000e") ?? "", seriesNumber: data.intString("x00200011") ?? 0,
+    instance: data.intString("x00200013") ?? 0, position: positionOf(data),
+    modality: data.string("x00080060") ?? "", description: words(data, "x0008103e") || words(data, "x00081030"),
     date: data.string("x00080020") ?? "",
   };
   return check(image);
@@ -70,17 +81,21 @@ export function frameValues(image, frame) {
   const view = new DataView(image.bytes.buffer, image.bytes.byteOffset + image.offset + frame * count * (image.bits / 8));
   const values = new Float32Array(count);
   const shift = 32 - image.stored;
+  const rescale = macro(image.data, frame, "x00289145");
+  const slope = rescale.floatString("x00281053") ?? 1, intercept = rescale.floatString("x00281052") ?? 0;
   for (let i = 0; i < count; i += 1) {
     const raw = image.bits === 16 ? view.getUint16(i * 2, !image.swapped) : view.getUint8(i);
     const stored = image.signed ? (raw << shift) >> shift : (raw << shift) >>> shift;
-    values[i] = stored * image.slope + image.intercept;
+    values[i] = stored * slope + intercept;
   }
   return values;
 }
 
 /** The window to begin with: the file's own, else all that occurs in the frame. */
-export function firstWindow(image, values) {
-  if (image.centers.length && image.widths.length) return { center: image.centers[0], width: Math.max(1, image.widths[0]) };
+export function firstWindow(image, frame, values) {
+  const voi = macro(image.data, frame, "x00289132");
+  const [center] = numbers(voi, "x00281050"), [width] = numbers(voi, "x00281051");
+  if (center !== undefined && width !== undefined) return { center, width: Math.max(1, width) };
   let low = Infinity, high = -Infinity;
   for (const value of values) { if (value < low) low = value; if (value > high) high = value; }
   return { center: (low + high) / 2, width: Math.max(1, high - low) };
