@@ -1,14 +1,16 @@
 """`LedgerClient`: the one way other apps reach the ledger. Synchronous, thread-safe, believes only proofs."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
-from ledger.client.errors import LedgerUnavailable, NotFound, ProofInvalid
+from ledger.client.errors import LedgerError, LedgerUnavailable, NotFound, ProofInvalid
 from ledger.client.transport import Transport, Unanswered
 from ledger.client.types import (
     BlockDetail,
@@ -22,6 +24,7 @@ from ledger.client.types import (
     VerifiedValue,
 )
 from ledger.client.verify import ProvenBlock, ProvenRange, Trust, address_hex
+from ledger.light.rpc import RpcProvider
 from ledger.types.commit import BlockIDFlag
 from ledger.types.genesis import Genesis
 from ledger.types.rpc_json import JsonShapeError, integer_of, time_from_text
@@ -36,13 +39,14 @@ class LedgerClient:
     """Talks to the validators at `addresses` (`"http://127.0.0.1:26601"`), trusting only `genesis`.
 
     `genesis` is the parsed genesis.json. Validators are tried in turn; one that fails costs one short connect
-    timeout, then is tried last for a while. Every answer is verified against the genesis' validators before
-    it is returned. After a `commit`, queries through the same client see its effects, whichever validator
-    answers. Raises `TxRejected`, `LedgerUnavailable`, `ProofInvalid`, `NotFound`.
+    timeout, then is tried last for a while. Every answer is verified before it is returned, against the
+    validators of the genesis or those that they were changed into. After a `commit`, queries through the same
+    client see its effects, whichever validator answers. Raises `TxRejected`, `LedgerUnavailable`,
+    `ProofInvalid`, `NotFound`.
     """
 
     def __init__(self, addresses: Sequence[str], genesis: Mapping[str, Any]) -> None:
-        self._trust = Trust(Genesis.from_json(genesis))
+        self._trust = Trust(Genesis.from_json(genesis), lambda: self._light_sources)
         self._transport = Transport(addresses, self._trust.faulty)
         self._lock = threading.Lock()
         self._seen_height = 0
@@ -137,6 +141,8 @@ class LedgerClient:
     def status(self) -> LedgerStatus:
         """Height, time and how many validators answer. Never raises because validators are down."""
         statuses = [status for status in self._statuses().values() if status is not None]
+        if statuses:
+            self._learn_validators()
         power = sum(self._power(status["validator_info"]["address"]) for status in statuses)
         best = max((status["sync_info"] for status in statuses), key=_height, default=None)
         return LedgerStatus(
@@ -150,18 +156,20 @@ class LedgerClient:
         )
 
     def validators(self) -> list[ValidatorInfo]:
-        """The validators of the genesis, and which of them answer now."""
+        """The validators of the newest verified header, and which of them answer now."""
         by_address = {
             status["validator_info"]["address"]: (url, status)
             for url, status in self._statuses().items()
             if status is not None
         }
+        if by_address:
+            self._learn_validators()
         found = []
         for member in self._trust.validators.validators:
             address = address_hex(member.public_key)
             url, status = by_address.get(address, ("", None))
             height = _height(status["sync_info"]) if status else 0
-            name = self._trust.names[address]
+            name = self._trust.names.get(address) or self._joined_name(address)
             found.append(ValidatorInfo(address, name, member.power, status is not None, height, url))
         return found
 
@@ -191,6 +199,11 @@ class LedgerClient:
         """Close the kept-alive connections."""
         self._transport.close()
 
+    @cached_property
+    def _light_sources(self) -> tuple[RpcProvider, ...]:
+        """The validators as providers of light blocks; made when the validators have changed, not before."""
+        return tuple(RpcProvider(address) for address in self._transport.addresses)
+
     # --- inside -------------------------------------------------------------------------------
 
     def _range(self, first: int, last: int, full: bool) -> ProvenRange:
@@ -214,6 +227,18 @@ class LedgerClient:
             except (Unanswered, NotFound, ProofInvalid):
                 found[address] = None
         return found
+
+    def _learn_validators(self) -> None:
+        """Verify the newest header, whose validators may be others than those known."""
+        with contextlib.suppress(LedgerError):
+            self._transport.ask("commit", {}, self._trust.signed_header)
+
+    def _joined_name(self, address: str) -> str:
+        """The name under which a validator joined; its address when that cannot be read."""
+        with contextlib.suppress(LedgerError):
+            entry = self.query(f"validator/{address}").value
+            return str(entry["moniker"]) if entry else address
+        return address
 
     def _power(self, address: str) -> int:
         index = self._trust.validators.index_of(bytes.fromhex(address))

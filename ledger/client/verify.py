@@ -1,8 +1,7 @@
 """From a validator's answer to a value one may rely on: nothing is returned that was not proven.
 
 Rules
-- The validators of the genesis are the only trust. A header counts when more than two thirds of their power
-  signed it, checked by `ledger.light`.
+- A header counts when more than two thirds of the validators of its height signed it (see `trust`).
 - A transaction counts when its inclusion proof leads to the header's `data_hash`; a state value, present or
   absent, when its ICS-23 proof leads to the header's `app_hash`.
 - In a range each header names the hash of the one before, so one commit at the end vouches for all, and none
@@ -11,16 +10,16 @@ Rules
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from ledger.client.errors import ProofInvalid
+from ledger.client.trust import TrustedValidators
 from ledger.client.types import CommittedTx, Cursor, VerifiedValue
 from ledger.light.proof import verify_inclusion
-from ledger.light.verdict import LightBlock
-from ledger.light.verifier import verify_block
+from ledger.light.provider import Provider
 from ledger.machine.proofs import ProofError, verify_absence, verify_presence
 from ledger.types.block import Commit, Header, data_hash
 from ledger.types.genesis import Genesis
@@ -56,12 +55,17 @@ class ProvenRange:
 
 
 class Trust:
-    """What a client believes before it asks anybody: the genesis."""
+    """What a client believes: the genesis, and the validators that it leads to."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(self, genesis: Genesis, sources: Callable[[], Sequence[Provider]] = tuple) -> None:
         self.chain_id = genesis.chain_id
-        self.validators: ValidatorSet = genesis.validator_set()
+        self._validators = TrustedValidators(genesis, sources)
         self.names = {address_hex(each.public_key): each.name for each in genesis.validators}
+
+    @property
+    def validators(self) -> ValidatorSet:
+        """The newest validators known."""
+        return self._validators.latest
 
     @property
     def faulty(self) -> int:
@@ -69,12 +73,15 @@ class Trust:
         return (len(self.validators) - 1) // 3
 
     def check_signed(self, header: Header, commit: Commit) -> None:
-        """Raises ProofInvalid unless more than two thirds of the genesis' validators signed this header."""
-        if header.chain_id != self.chain_id:
-            raise _lie(f"chain {self.chain_id}", header.chain_id)
-        verdict = verify_block(LightBlock(header, commit, self.validators))
-        if not verdict.ok:
-            raise _lie(f"a +2/3 commit for block {header.height}", verdict.reason)
+        """Raises ProofInvalid unless more than two thirds of its height's validators signed this header."""
+        self._validators.check_signed(header, commit)
+
+    def signed_header(self, answer: Mapping[str, Any]) -> Header:
+        """The header that an answer of the `commit` route holds."""
+        try:
+            return self._signed_header(answer["signed_header"])
+        except _MALFORMED as error:
+            raise _lie("a signed header", repr(error)) from error
 
     def committed_tx(self, bundle: Mapping[str, Any], wire: bytes | None = None) -> CommittedTx:
         """The transaction that a proof bundle proves (`wire`, when given)."""

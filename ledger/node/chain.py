@@ -7,19 +7,22 @@ Rules (CometBFT v0.38, state/validation.go and state/execution.go)
 - The last commit carries more than two thirds of the power that stood at the last height, every signature in
   it is checked, and each slot is its validator's.
 - `app_hash` and `last_results_hash` of a header tell of the state after the block before.
+- Validator updates of block H take part in the set of H + 2.
 - A block without transactions is due when its header has something new to say: at height 1 and whenever the
   last block changed the app hash. That is a policy of ours, not a rule of validity.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ledger.light import verifier as light
 from ledger.node.errors import BlockInvalid
 from ledger.types import merkle
 from ledger.types.block import Block, Commit, data_hash, median_time_ns
+from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.header import BLOCK_PROTOCOL, Header, Version
 from ledger.types.ids import NIL, BlockID
-from ledger.types.validators import ValidatorSet
+from ledger.types.validators import Validator, ValidatorSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,13 @@ def next_time_ns(state: ChainState, last_commit: Commit) -> int:
     return median_time_ns(last_commit, state.last_validators)
 
 
-def make_block(state: ChainState, txs: tuple[bytes, ...], last_commit: Commit, proposer: bytes) -> Block:
+def make_block(
+    state: ChainState,
+    txs: tuple[bytes, ...],
+    last_commit: Commit,
+    proposer: bytes,
+    evidence: tuple[DuplicateVoteEvidence, ...] = (),
+) -> Block:
     """The next block with these transactions, proposed by the validator with address `proposer`."""
     header = Header(
         version=Version(BLOCK_PROTOCOL, state.app_version),
@@ -96,21 +105,22 @@ def make_block(state: ChainState, txs: tuple[bytes, ...], last_commit: Commit, p
         consensus_hash=state.consensus_hash,
         app_hash=state.app_hash,
         last_results_hash=state.last_results_hash,
-        evidence_hash=merkle.EMPTY_ROOT,
+        evidence_hash=merkle.root([piece.encode() for piece in evidence]),
         proposer_address=proposer,
     )
-    return Block(header, txs, last_commit)
+    return Block(header, txs, last_commit, evidence)
 
 
 def validate_block(state: ChainState, block: Block) -> None:
-    """Raises BlockInvalid unless `block` may follow `state` (the application judges its transactions)."""
+    """Raises BlockInvalid unless `block` may follow `state` (the application judges its transactions,
+    `ledger.node.evidence` its evidence)."""
     if state.validators.index_of(block.header.proposer_address) is None:
         raise BlockInvalid("proposer_address", "a validator's", block.header.proposer_address.hex())
     _check_last_commit(state, block.last_commit)
-    if block.evidence:
-        raise BlockInvalid("evidence", "none", len(block.evidence))
     try:
-        expected = make_block(state, block.txs, block.last_commit, block.header.proposer_address)
+        expected = make_block(
+            state, block.txs, block.last_commit, block.header.proposer_address, block.evidence
+        )
     except ValueError as error:
         raise BlockInvalid("last commit", "one vote time per signer", error) from error
     if expected.header != block.header:
@@ -142,17 +152,28 @@ def verify_commit(
         raise BlockInvalid("commit", f"+2/3 for block {height}", verdict.reason)
 
 
+def following(validators: ValidatorSet, updates: Iterable[tuple[bytes, int]]) -> ValidatorSet:
+    """The set of the height after that of `validators`, with these (key, power) updates taking effect."""
+    changes = [Validator.of(public_key, power) for public_key, power in updates]
+    return (validators.updated(changes) if changes else validators).advanced(1)
+
+
 def advance(
-    state: ChainState, block: Block, block_id: BlockID, app_hash: bytes, results_hash: bytes
+    state: ChainState,
+    block: Block,
+    block_id: BlockID,
+    app_hash: bytes,
+    results_hash: bytes,
+    updates: Iterable[tuple[bytes, int]] = (),
 ) -> ChainState:
-    """The state after `block` was executed with this app hash and results hash."""
+    """The state after `block` was executed with this app hash, results hash and validator updates."""
     return replace(
         state,
         height=block.header.height,
         last_block_id=block_id,
         last_time_ns=block.header.time_ns,
         validators=state.next_validators,
-        next_validators=state.next_validators.advanced(1),
+        next_validators=following(state.next_validators, updates),
         last_validators=state.validators,
         app_hash=app_hash,
         app_hash_in_header=block.header.app_hash,

@@ -8,21 +8,25 @@ Rules
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from ledger.machine.application import Application
+from ledger.machine.context import Members
 from ledger.machine.results import BlockResult
-from ledger.node import chain
+from ledger.node import chain, evidence
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import BlockInvalid, HomeInvalid, NodeError
 from ledger.node.log import log
 from ledger.node.snapshots import load_snapshot, save_snapshot
 from ledger.types.block import Block, Commit, block_id_of
+from ledger.types.evidence import DuplicateVoteEvidence, EvidenceError
 from ledger.types.genesis import Genesis
 from ledger.types.ids import BlockID
 from ledger.types.results import ExecTxResult, results_hash
+from ledger.types.validators import Validator, ValidatorSet
 
 MAX_TX_BYTES_PER_BLOCK = 3 * 1024 * 1024
 
@@ -59,11 +63,16 @@ class Executor:
         if genesis.initial_height != 1:
             raise HomeInvalid(f"genesis.json: initial_height must be 1, got {genesis.initial_height}")
         self.store = store
+        self.chain_id = genesis.chain_id
+        self.params = genesis.params
+        self.genesis_members: Members = {each.public_key: each.power for each in genesis.validators}
         self._snapshot = snapshot
         self._snapshot_every = snapshot_every
         self._snapshot_height = 0
         self.app = Application()
-        app_hash = self.app.init_chain(genesis.chain_id, genesis.app_state, genesis.time_ns // 1_000_000)
+        app_hash = self.app.init_chain(
+            genesis.chain_id, genesis.app_state, genesis.time_ns // 1_000_000, self.genesis_members
+        )
         self.state = chain.genesis_state(
             genesis.chain_id,
             genesis.time_ns,
@@ -76,19 +85,56 @@ class Executor:
         for height in range(self.state.height + 1, store.height + 1):
             self._execute_again(height)
 
-    def make_block(self, candidates: Iterable[bytes], last_commit: Commit, proposer: bytes) -> Block:
-        """Our proposal for the next height, of those candidates that the rules accept."""
+    @property
+    def height(self) -> int:
+        """The last block's height."""
+        return self.state.height
+
+    @property
+    def time_ns(self) -> int:
+        """The last block's header time."""
+        return self.state.last_time_ns
+
+    def validators_at(self, height: int) -> ValidatorSet:
+        """The set that decides `height`, at most two beyond the last block. Its priorities are not those of
+        then."""
+        return _set_of(tuple(sorted(self.app.validators_at(height).items())))
+
+    def header_time_ns(self, height: int) -> int | None:
+        """The header time of `height`; None when we do not have that block."""
+        stored = self.store.load(height)
+        return None if stored is None else Block.decode(stored.block).header.time_ns
+
+    def is_punished(self, public_key: bytes) -> bool:
+        """Whether this validator was found at fault before."""
+        return self.app.is_punished(public_key)
+
+    def make_block(
+        self,
+        candidates: Iterable[bytes],
+        last_commit: Commit,
+        proposer: bytes,
+        pieces: tuple[DuplicateVoteEvidence, ...] = (),
+    ) -> Block:
+        """Our proposal for the next height, of those candidates that the rules accept, with this evidence."""
         time_ns = chain.next_time_ns(self.state, last_commit)
-        txs = self.app.prepare_proposal(list(candidates), MAX_TX_BYTES_PER_BLOCK, time_ns // 1_000_000)
-        return chain.make_block(self.state, tuple(txs), last_commit, proposer)
+        faulty = evidence.culprits(pieces, self)
+        txs = self.app.prepare_proposal(
+            list(candidates), MAX_TX_BYTES_PER_BLOCK, time_ns // 1_000_000, faulty
+        )
+        return chain.make_block(self.state, tuple(txs), last_commit, proposer, pieces)
 
     def judge(self, block: Block) -> BlockInvalid | None:
         """What is wrong with `block` as the next one; None when it is valid."""
         try:
             chain.validate_block(self.state, block)
+            evidence.check_block(block.evidence, self)
         except BlockInvalid as error:
             return error
-        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000):
+        except (EvidenceError, evidence.DoesNotCount) as error:
+            return BlockInvalid("evidence", "pieces that count", str(error))
+        faulty = evidence.culprits(block.evidence, self)
+        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000, faulty):
             return BlockInvalid("transactions", "only ones that the rules accept", "one that they reject")
         return None
 
@@ -118,12 +164,15 @@ class Executor:
             self._snapshot_height = self.state.height
 
     def _finalize(self, block: Block) -> BlockResult:
-        header = block.header
-        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000)
+        header, faulty = block.header, evidence.culprits(block.evidence, self)
+        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000, faulty)
 
     def _advance(self, block: Block, block_id: BlockID, result: BlockResult) -> None:
         hashed = results_hash(ExecTxResult(int(one.code)) for one in result.results)
-        self.state = chain.advance(self.state, block, block_id, result.app_hash, hashed)
+        updates = result.validator_updates
+        self.state = chain.advance(self.state, block, block_id, result.app_hash, hashed, updates)
+        for public_key, power in updates:
+            log("validator_update", height=self.state.height, key=public_key[:8], power=power)
 
     def _execute_again(self, height: int) -> None:
         stored = self.store.load(height)
@@ -148,9 +197,14 @@ class Executor:
         if stored is None or stored.app_hash != state.app_hash:
             log("snapshot_ignored", why="it is not of the stored chain", height=state.height)
             return
-        self.app = Application.restore(app_bytes, state.app_hash)
+        self.app = Application.restore(app_bytes, state.app_hash, self.genesis_members)
         self.state = state
         self._snapshot_height = state.height
+
+
+@lru_cache(maxsize=64)
+def _set_of(members: tuple[tuple[bytes, int], ...]) -> ValidatorSet:
+    return ValidatorSet.of(Validator.of(public_key, power) for public_key, power in members)
 
 
 def _records(result: BlockResult) -> tuple[ResultRecord, ...]:

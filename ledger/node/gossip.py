@@ -16,12 +16,14 @@ from ledger.consensus.inputs import Step
 from ledger.node import messages
 from ledger.node.block_store import BlockStore
 from ledger.node.errors import BlockInvalid, MempoolRefused, PeerMisbehaved
+from ledger.node.evidence_pool import EvidencePool
 from ledger.node.mempool import Mempool
 from ledger.node.messages import (
     BlockHeld,
     BlockWanted,
     Committed,
     CommittedWanted,
+    EvidenceHeld,
     Message,
     ProposedBlock,
     Status,
@@ -31,6 +33,7 @@ from ledger.node.messages import (
 from ledger.node.peers import SILENCE_S, Mesh, Peer
 from ledger.node.runtime import ConsensusHost
 from ledger.types.commit import Commit
+from ledger.types.evidence import DuplicateVoteEvidence, EvidenceError
 from ledger.types.proposal import Proposal
 from ledger.types.proto import ProtoError
 from ledger.types.vote import Vote
@@ -45,10 +48,18 @@ TX_BYTES_PER_FRAME = 1024 * 1024
 class Gossip:
     """Speaks with peers for the consensus host, the mempool and the block store."""
 
-    def __init__(self, mesh: Mesh, host: ConsensusHost, mempool: Mempool, store: BlockStore) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        host: ConsensusHost,
+        mempool: Mempool,
+        evidence: EvidencePool,
+        store: BlockStore,
+    ) -> None:
         self._mesh = mesh
         self._host = host
         self._mempool = mempool
+        self._evidence = evidence
         self._store = store
         self._outgoing: list[bytes] = []
         self._seen_steps = -1
@@ -72,6 +83,8 @@ class Gossip:
         self._send(peer, self._status(asks=True))
         for frame in _frames(list(self._mempool)):
             self._send(peer, frame)
+        if pieces := self._evidence.pending():
+            self._send(peer, EvidenceHeld(tuple(one.encode() for one in pieces[: messages.MAX_PIECES])))
 
     async def watch(self) -> None:
         """Ask when a height in progress stalls; otherwise only beat, so that an idle node sleeps."""
@@ -107,7 +120,7 @@ class Gossip:
         message = messages.decode(frame)
         try:
             self._dispatch(peer, message)
-        except (NotAdmitted, ProtoError, BlockInvalid) as error:
+        except (NotAdmitted, ProtoError, BlockInvalid, EvidenceError) as error:
             raise PeerMisbehaved("a valid " + type(message).__name__, str(error)) from error
 
     def _dispatch(self, peer: Peer, message: Message) -> None:
@@ -118,6 +131,8 @@ class Gossip:
             self._host.receive_proposal(Proposal.decode(message.proposal), message.block)
         elif isinstance(message, Transactions):
             self._on_transactions(message)
+        elif isinstance(message, EvidenceHeld):
+            self._on_evidence(message)
         elif isinstance(message, Status):
             self._on_status(peer, message)
         elif isinstance(message, BlockWanted):
@@ -138,6 +153,13 @@ class Gossip:
             except MempoolRefused:
                 continue  # our pool is full or our state is further: the sender need not be at fault
         if came:
+            self._host.wake()
+
+    def _on_evidence(self, message: EvidenceHeld) -> None:
+        pieces = (DuplicateVoteEvidence.decode(piece) for piece in message.pieces)
+        new = [piece.encode() for piece in pieces if self._evidence.add(piece)]
+        if new:
+            self._mesh.broadcast(messages.encode(EvidenceHeld(tuple(new))))
             self._host.wake()
 
     def _on_status(self, peer: Peer, status: Status) -> None:

@@ -5,7 +5,8 @@ genesis.json              the chain's beginning, the same for every validator
 peers.json                the other validators: moniker, where they listen, pinned certificate, address
 node.key, node.crt        this node's TLS key (0600) and self-signed certificate
 priv_validator_key.json   the key that signs votes (0600), in CometBFT's form
-data/                     signer.state (double-sign guard), wal.log, blocks.log, state.snapshot, lock
+data/                     signer.state (double-sign guard), wal.log, blocks.log, state.snapshot,
+                          evidence.pending, lock
 """
 
 import base64
@@ -86,6 +87,7 @@ class Home:
         self.wal = self.data / "wal.log"
         self.blocks = self.data / "blocks.log"
         self.snapshot = self.data / "state.snapshot"
+        self.evidence = self.data / "evidence.pending"
 
     def config(self) -> Config:
         config: Config = self._read(self.folder / "config.json", Config)

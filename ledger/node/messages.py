@@ -13,6 +13,7 @@ from ledger.node.errors import PeerMisbehaved
 MAX_TXS = 1_000
 MAX_TX_BYTES = 65_536
 MAX_VOTES = 2_000
+MAX_PIECES = 100
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 
 Height = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -20,6 +21,7 @@ Round = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Small = Annotated[bytes, msgspec.Meta(max_length=1024)]
 BlockBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_BLOCK_BYTES)]
 CommitBytes = Annotated[bytes, msgspec.Meta(max_length=1024 * 1024)]
+EvidenceBytes = Annotated[bytes, msgspec.Meta(max_length=4096)]
 TxBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_TX_BYTES)]
 
 
@@ -82,8 +84,22 @@ class Committed(_Message, frozen=True):
     commit: CommitBytes
 
 
+class EvidenceHeld(_Message, frozen=True):
+    """Evidence of double signing that I verified: CometBFT's DuplicateVoteEvidence each."""
+
+    pieces: Annotated[tuple[EvidenceBytes, ...], msgspec.Meta(max_length=MAX_PIECES)]
+
+
 Message = (
-    Status | Transactions | ProposedBlock | Votes | BlockWanted | BlockHeld | CommittedWanted | Committed
+    Status
+    | Transactions
+    | ProposedBlock
+    | Votes
+    | BlockWanted
+    | BlockHeld
+    | CommittedWanted
+    | Committed
+    | EvidenceHeld
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,6 +12,7 @@ from ledger.consensus.timeouts import TimeoutPolicy
 from ledger.node import messages
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import MempoolRefused
+from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
 from ledger.node.home import Home
@@ -41,12 +42,14 @@ class Node:
         self.store = BlockStore(home.blocks)
         self.executor = Executor(self.genesis, self.store, home.snapshot, self.config.snapshot_every)
         self.mempool = Mempool(self._check_tx, self.config.mempool_txs, self.config.mempool_bytes)
+        self.evidence = EvidencePool(home.evidence, self.executor)
         self._wal = Wal(home.wal)
         self._guard = GuardFile(home.guard)
         signer = Signer(self._guard, lambda message: bytes(key.sign(message).signature))
         self.host = ConsensusHost(
             self.executor,
             self.mempool,
+            self.evidence,
             self._wal,
             signer,
             self.address,
@@ -64,7 +67,7 @@ class Node:
             self._received,
             self._connected,
         )
-        self._gossip = Gossip(self.mesh, self.host, self.mempool, self.store)
+        self._gossip = Gossip(self.mesh, self.host, self.mempool, self.evidence, self.store)
         self._watch: asyncio.Task[None] | None = None
         self._block_came = asyncio.Event()
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}

@@ -2,8 +2,9 @@
 
 Rules
 - A record is `length (4) ‖ CRC-32 of the length (4) ‖ BLAKE2b-128 of the payload (16) ‖ payload`, big-endian.
-- What a crash can do to the end of the file is undone: an incomplete last record, or zeros that the file
-  system had not filled, are cut off. Such a record was never synced, so nothing relied on it.
+- What a crash can do to the end of the file is undone: an incomplete last record is cut off, and so is one
+  that breaks off into zeros which reach to the end of the file: space that the file system had taken, for this
+  record and those after it, and not filled. Such records were never synced, so nothing relied on them.
 - Anything else that does not check out was changed after it was written. The file is refused, never repaired:
   cutting it there would silently forget what follows.
 - `append` buffers in the process; only `sync` makes what was appended survive a crash of the machine.
@@ -21,6 +22,8 @@ from ledger.node.errors import FileCorrupt
 
 _LENGTH = struct.Struct(">I")
 _HEADER_BYTES = 24
+_PREFIX_BYTES = 8
+"""Length and its checksum; the digest after them is never zero."""
 MAX_RECORD = 64 * 1024 * 1024
 
 
@@ -118,14 +121,15 @@ def _read_at(descriptor: int, offset: int, end: int, path: Path) -> bytes | None
     (length,) = _LENGTH.unpack_from(header)
     (checksum,) = _LENGTH.unpack_from(header, 4)
     if checksum != zlib.crc32(header[:4]):
-        if _only_zeros(descriptor, offset, end):
+        if _only_zeros(descriptor, offset + _PREFIX_BYTES, end):
             return None
         raise FileCorrupt(path, offset, "a record header that checks out", "one that does not")
     payload = os.pread(descriptor, length, offset + _HEADER_BYTES)
     if len(payload) < length or offset + _HEADER_BYTES + length > end:
         return None
     if _digest(payload) != header[8:]:
-        if offset + _HEADER_BYTES + length == end and payload.endswith(b"\0" * min(length, 16)):
+        record_end = offset + _HEADER_BYTES + length
+        if payload.endswith(b"\0" * min(length, 1)) and _only_zeros(descriptor, record_end, end):
             return None
         raise FileCorrupt(path, offset, "a record whose digest checks out", "one that does not")
     return payload

@@ -37,14 +37,14 @@ def bundle(node: Node, tx_hash: bytes) -> dict[str, Any]:
     stored = stored_at(node, place.height)
     return {
         "signed_header": signed_header(node, place.height),
-        "validators": _validators(node),
+        "validators": _validators(node, place.height),
         "tx": base64_text(stored.txs[place.index]),
         "proof": proof_to_json(tx_proof(stored.txs, place.index)),
     }
 
 
-def _validators(node: Node) -> list[dict[str, Any]]:
-    members = [validator_to_json(each) for each in node.executor.state.validators.validators]
+def _validators(node: Node, height: int) -> list[dict[str, Any]]:
+    members = [validator_to_json(each) for each in node.executor.validators_at(height).validators]
     for member in members:
         del member["proposer_priority"]
     return members

@@ -3,17 +3,21 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from ledger.machine.application import UnknownVersion
 from ledger.machine.results import QueryResult
+from ledger.machine.validators import updates
 from ledger.node.block_store import StoredBlock
 from ledger.node.errors import MempoolRefused
 from ledger.node.executor import ResultRecord, stored_results
 from ledger.node.node import Node
 from ledger.node.rpc_params import Params, RpcError, internal
 from ledger.types.block import Block, Commit, tx_proof
+from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.rpc_json import (
+    KEY_TYPE,
     base64_text,
     block_id_to_json,
     commit_to_json,
@@ -23,10 +27,12 @@ from ledger.types.rpc_json import (
     time_to_text,
     validator_to_json,
 )
+from ledger.types.vote import Vote
 
 Route = Callable[[Node, Params], Awaitable[Any]]
 PROOF_TYPE = "ics23:smt"
 MAX_PAGE = 20
+MAX_VALIDATORS = 100
 COMMIT_WAIT_S = 10.0
 
 
@@ -80,8 +86,34 @@ def block_to_json(block: Block) -> dict[str, Any]:
     return {
         "header": header_to_json(block.header),
         "data": {"txs": [base64_text(tx) for tx in block.txs]},
-        "evidence": {"evidence": []},
+        "evidence": {"evidence": [_evidence_to_json(piece) for piece in block.evidence]},
         "last_commit": commit_to_json(block.last_commit),
+    }
+
+
+def _evidence_to_json(evidence: DuplicateVoteEvidence) -> dict[str, Any]:
+    return {
+        "type": "tendermint/DuplicateVoteEvidence",
+        "value": {
+            "vote_a": _vote_to_json(evidence.vote_a),
+            "vote_b": _vote_to_json(evidence.vote_b),
+            "TotalVotingPower": str(evidence.total_voting_power),
+            "ValidatorPower": str(evidence.validator_power),
+            "Timestamp": time_to_text(evidence.time_ns),
+        },
+    }
+
+
+def _vote_to_json(vote: Vote) -> dict[str, Any]:
+    return {
+        "type": int(vote.type),
+        "height": str(vote.height),
+        "round": vote.round,
+        "block_id": block_id_to_json(vote.block_id),
+        "timestamp": time_to_text(vote.time_ns),
+        "validator_address": hex_text(vote.validator_address),
+        "validator_index": vote.validator_index,
+        "signature": base64_text(vote.signature),
     }
 
 
@@ -184,10 +216,19 @@ async def block_results(node: Node, params: Params) -> dict[str, Any]:
         "height": str(stored.height),
         "txs_results": results or None,
         "finalize_block_events": None,
-        "validator_updates": None,
+        "validator_updates": _updates(node, stored.height) or None,
         "consensus_param_updates": None,
         "app_hash": base64_text(stored.app_hash),
     }
+
+
+def _updates(node: Node, height: int) -> list[dict[str, Any]]:
+    """Whose power block `height` changed."""
+    before, after = (node.executor.app.validators_at(height + more) for more in (1, 2))
+    return [
+        {"pub_key": {"type": KEY_TYPE, "value": base64_text(key)}, "power": str(power)}
+        for key, power in updates(before, after)
+    ]
 
 
 async def blockchain(node: Node, params: Params) -> dict[str, Any]:
@@ -214,11 +255,27 @@ async def commit(node: Node, params: Params) -> dict[str, Any]:
 
 
 async def validators(node: Node, params: Params) -> dict[str, Any]:
-    """The validators of `height`; the set is that of the genesis."""
-    height = params.height() or node.store.height
-    members = [validator_to_json(each) for each in node.executor.state.validators.validators]
-    total = str(len(members))
-    return {"block_height": str(height), "validators": members, "count": total, "total": total}
+    """The validators that decide `height`, at most two beyond the last block.
+
+    Proposer priorities are stated where this node keeps them: for the next two heights. Others are zero.
+    """
+    height = params.height() or max(node.store.height, 1)
+    if height > node.store.height + 2:
+        raise internal(f"height {height} must be at most two above the current blockchain height")
+    state = node.executor.state
+    kept = {state.height + 1: state.validators, state.height + 2: state.next_validators}
+    found = kept.get(height) or node.executor.validators_at(height)
+    stated = found.validators if height in kept else (replace(one, priority=0) for one in found.validators)
+    everybody = [validator_to_json(each) for each in stated]
+    size = params.integer("per_page", MAX_VALIDATORS, 1, MAX_VALIDATORS)
+    first = size * (params.integer("page", 1, 1) - 1)
+    members = everybody[first : first + size]
+    return {
+        "block_height": str(height),
+        "validators": members,
+        "count": str(len(members)),
+        "total": str(len(everybody)),
+    }
 
 
 async def genesis(node: Node, params: Params) -> dict[str, Any]:

@@ -45,17 +45,19 @@ from ledger.node import wal_codec
 from ledger.node.block_store import StoredBlock
 from ledger.node.chain import validate_block, verify_commit
 from ledger.node.errors import BlockInvalid, PeerMisbehaved
+from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import MAX_TX_BYTES_PER_BLOCK, Executor
 from ledger.node.log import log
 from ledger.node.material import HeldBlock, Material
 from ledger.node.mempool import Mempool
-from ledger.node.messages import BlockWanted, Message, ProposedBlock, Votes
+from ledger.node.messages import BlockWanted, EvidenceHeld, Message, ProposedBlock, Votes
 from ledger.node.signer import Signer
 from ledger.node.unanswered import Unanswered
 from ledger.node.voice import Voice
 from ledger.node.wal import Wal
 from ledger.node.wal_codec import Logged
 from ledger.types.block import Block, Commit, block_id_of
+from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.proposal import Proposal
 from ledger.types.vote import Vote, VoteType
 
@@ -103,6 +105,7 @@ class ConsensusHost:
         self,
         executor: Executor,
         mempool: Mempool,
+        evidence: EvidencePool,
         wal: Wal,
         signer: Signer,
         address: bytes,
@@ -113,6 +116,7 @@ class ConsensusHost:
     ) -> None:
         self._executor = executor
         self._mempool = mempool
+        self._evidence = evidence
         self._wal = wal
         self._voice = Voice(signer, executor.state.chain_id, clock_ns)
         self._address = address
@@ -178,7 +182,7 @@ class ConsensusHost:
         """There may be something to propose: a transaction came, or a height began."""
         if self._core.step is not Step.WAITING:
             return
-        if len(self._mempool):
+        if len(self._mempool) or len(self._evidence):
             self._feed(TransactionsAvailable(self.height))
         elif self._executor.state.proof_due:
             self._later(PROOF_DELAY_S, TransactionsAvailable(self.height))
@@ -305,7 +309,7 @@ class ConsensusHost:
             if effect.round and effect.step is Step.PROPOSE:
                 log("new_round", height=effect.height, round=effect.round)
         elif isinstance(effect, EvidenceFound):
-            log("evidence", height=effect.first.height, validator=effect.first.validator_address)
+            self._tell_evidence(self._evidence.found(effect.first, effect.second))
         elif isinstance(effect, SafetyViolated):
             self.halted = True
             log("halted", height=effect.height, round=effect.round, why=effect.reason)
@@ -334,7 +338,9 @@ class ConsensusHost:
 
     def _make_block(self, effect: MakeBlock) -> _Item:
         candidates = self._mempool.oldest(MAX_TX_BYTES_PER_BLOCK, self._max_block_txs)
-        block = self._executor.make_block(candidates, self.seen_commit, self._address)
+        block = self._executor.make_block(
+            candidates, self.seen_commit, self._address, self._evidence.pending()
+        )
         if candidates and not block.txs:
             self._mempool.remove(candidates)
         encoded = block.encode()
@@ -372,6 +378,7 @@ class ConsensusHost:
         self._core, self._material = self._fresh_height()
         self._around.committed(stored)
         self._begin()
+        self._tell_evidence(*self._evidence.settle())
 
     def _fresh_height(self) -> tuple[core.HeightState, Material]:
         height, validators = self._executor.state.height + 1, self._executor.state.validators
@@ -413,7 +420,16 @@ class ConsensusHost:
         if self._previous is None or last is None or vote.type is not VoteType.PRECOMMIT:
             return
         verify_vote(vote, last, self._executor.state.chain_id)
-        self._previous, _ = core.apply(self._previous, VoteReceived(vote))
+        self._previous, effects = core.apply(self._previous, VoteReceived(vote))
+        for effect in effects:
+            if isinstance(effect, EvidenceFound):
+                self._tell_evidence(self._evidence.found(effect.first, effect.second))
+
+    def _tell_evidence(self, *made: DuplicateVoteEvidence | None) -> None:
+        """Give evidence that came to be just now to everybody; whoever proposes puts it into a block."""
+        if pieces := tuple(evidence.encode() for evidence in made if evidence is not None):
+            self._around.broadcast(EvidenceHeld(pieces))
+            self.wake()
 
     def _hold_logged(self, logged: Logged) -> None:
         """Put what the log tells into the material that peers may ask for."""

@@ -3,6 +3,7 @@
 from ledger.consensus.effects import (
     CommitBlock,
     Effect,
+    EvidenceFound,
     MakeBlock,
     RequestBlock,
     ScheduleTimeout,
@@ -64,6 +65,8 @@ def _asked_key(effect: Effect) -> object | None:
         return ("wanted", effect.block_id)
     if isinstance(effect, ScheduleTimeout):
         return ("timeout", effect.step, effect.round)
+    if isinstance(effect, EvidenceFound):
+        return ("evidence", effect.first, effect.second)
     if isinstance(effect, CommitBlock):
         return "commit"
     return None

@@ -119,13 +119,13 @@ class Network:
         chosen = [node.rpc for node in self.nodes if not monikers or node.moniker in monikers]
         return LedgerClient(chosen, self.genesis)
 
-    def start(self, *monikers: str) -> None:
+    def start(self, *monikers: str, module: str = "ledger.node") -> None:
         """Start these validators, or all, and wait until their RPC answers."""
         names = monikers or MONIKERS
         for name in names:
             log = (self.home / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "ledger.node", "--home", str(self.home / name)],
+                [sys.executable, "-m", module, "--home", str(self.home / name)],
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

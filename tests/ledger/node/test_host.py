@@ -11,6 +11,7 @@ from ledger.consensus.timeouts import TimeoutPolicy
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.devnet import init_devnet
 from ledger.node.errors import BlockInvalid, PeerMisbehaved
+from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.home import Home
 from ledger.node.mempool import Mempool
@@ -49,6 +50,7 @@ class Validator:
         self.host = ConsensusHost(
             self.executor,
             self.mempool,
+            EvidencePool(self.home.evidence, self.executor),
             self.wal,
             Signer(GuardFile(self.home.guard), lambda message: bytes(key.sign(message).signature)),
             address_of(bytes(key.verify_key)),

@@ -1,0 +1,66 @@
+"""A validator that signs twice is found out, and loses its power on every node."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.cluster.network import MONIKERS, Network, Person
+
+HONEST = ("north-lake", "riverside", "hillside")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Network]:
+    made = Network.make(tmp_path / "net")
+    made.start(*HONEST)
+    made.start("health-authority", module="tests.ledger.cluster.double_signer")
+    yield made
+    made.kill()
+
+
+def powers(network: Network, moniker: str) -> list[str]:
+    """The power of each validator that decides the next height."""
+    height = network.height(moniker) + 1
+    found = network.rpc(moniker, f"validators?height={height}")["validators"]
+    return [one["voting_power"] for one in found]
+
+
+def evidence_in_blocks(network: Network, moniker: str) -> list[tuple[int, str]]:
+    found = []
+    for height in range(1, network.height(moniker) + 1):
+        block = network.rpc(moniker, f"block?height={height}")["block"]
+        for piece in block["evidence"]["evidence"]:
+            found.append((height, piece["value"]["vote_a"]["validator_address"]))
+    return found
+
+
+def test_double_signer_is_punished_once_by_everybody_and_the_others_go_on(network: Network) -> None:
+    client = network.client(*HONEST)
+    for number in range(8):
+        client.commit(Person(f"person {number}").registers())
+    network.until(
+        lambda: all(powers(network, name) == ["10", "10", "10"] for name in HONEST), "the power is gone"
+    )
+    for number in range(3):
+        client.commit(Person(f"later {number}").registers())
+    network.until(lambda: network.same_state(HONEST), "the honest agree")
+    (guilty,) = {address for _, address in evidence_in_blocks(network, "riverside")}
+    assert len(evidence_in_blocks(network, "riverside")) == 1
+    assert guilty == network.rpc("health-authority", "status")["validator_info"]["address"]
+    for name in MONIKERS:
+        assert "event=halted" not in network.log(name)
+    client.close()
+
+
+def test_punishment_survives_the_restart_of_everybody(network: Network) -> None:
+    client = network.client(*HONEST)
+    for number in range(6):
+        client.commit(Person(f"person {number}").registers())
+    network.until(lambda: len(powers(network, "hillside")) == 3, "the power is gone")
+    network.kill()
+    network.start(*HONEST)
+    client.commit(Person("after the restart").registers())
+    network.until(lambda: network.same_state(HONEST), "the honest agree")
+    assert powers(network, "hillside") == ["10", "10", "10"]
+    client.close()
