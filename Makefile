@@ -49,9 +49,10 @@ browser:
 	@$(PY) -m tests.browser
 
 .PHONY: system-deps
-system-deps: ## install the Debian packages that tests need (root)
+system-deps: ## install what tests need: Debian packages (root), Go tools
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$(sed 's/#.*//' deploy/debian-packages.txt)
+	$(MAKE) tools
 
 .PHONY: lock
 lock: ## pin requirements*.in with hashes (needs uv)
