@@ -27,7 +27,7 @@ def b64u(data: bytes) -> str:
 
 @dataclass
 class PushService:
-    """A push service of our own (RFC 8030) that holds a subscribed browser's keys and so can read (RFC 8291)."""
+    """A push service of our own (RFC 8030) that can read: it holds a browser's keys (RFC 8291)."""
 
     private: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
@@ -52,7 +52,7 @@ def service() -> Iterator[PushService]:
     class Take(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.taken.put((dict(self.headers), body))
+            found.taken.put(({name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(201)
             self.end_headers()
 
@@ -88,8 +88,8 @@ def test_a_closed_phone_is_rung_without_a_name(cast: Cast, service: PushService)
 
     request_id = doctor.ask(cast.code(patient))
     headers, body = service.taken.get(timeout=RINGS_WITHIN_S)
-    assert headers["Content-Encoding"] == "aes128gcm"
-    assert headers["Authorization"].startswith("vapid t=")
+    assert headers["content-encoding"] == "aes128gcm"
+    assert headers["authorization"].startswith("vapid t=")
     bell = service.read(body)
     assert json.loads(bell) == {"text": "A request is waiting", "id": request_id, "lang": "en"}
     assert not [name for name in NAMES if name in bell or name in json.dumps(headers)]

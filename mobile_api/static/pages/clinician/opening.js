@@ -74,10 +74,12 @@ async function dataKeys(grant, released, part) {
 
 /**
  * Opens every granted record once and hands each plaintext to `show(record, bytes)` as it comes. `onKeys()` is called
- * when the keys are here. Stops when `signal` aborts. Resolves to how many could not be read.
+ * when the keys are here. Stops when `signal` aborts. Resolves to how many could not be read and what the server said, if
+ * it refused one: {failed: number, said: Error|null}.
  */
 export async function openAll(request, grant, { show, onKeys, signal }) {
   let failed = 0;
+  let said = null;
   const ordered = [...grant.records].sort((a, b) => a.index - b.index);
   for (let at = 0; at < ordered.length; at += MOST_AT_ONCE) {
     const part = ordered.slice(at, at + MOST_AT_ONCE);
@@ -95,6 +97,7 @@ export async function openAll(request, grant, { show, onKeys, signal }) {
           else show(record, bytes);
         } catch (error) {
           failed += 1;
+          if (error.status) said = error; // the server's own words
           console.warn("a record could not be opened:", error.code ?? error.name);
         } finally {
           dataKey.fill(0);
@@ -104,5 +107,5 @@ export async function openAll(request, grant, { show, onKeys, signal }) {
     await Promise.all(Array.from({ length: PARALLEL }, one));
     keys.forEach((key) => key.fill(0));
   }
-  return failed;
+  return { failed, said };
 }

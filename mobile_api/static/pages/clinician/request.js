@@ -85,9 +85,10 @@ async function open(request, consent) {
   showActive(grant.consent);
   closeOnTime(grant.consent.valid_until);
   chart.setCode(request.patient_code);
-  const failed = await openAll(request, grant, { signal: opening.signal, show, onKeys });
+  const { failed, said } = await openAll(request, grant, { signal: opening.signal, show, onKeys });
   if (failed && !opening.signal.aborted) {
-    result.replaceChildren(note("warn", interpolate(gettext("%(n)s records could not be opened."), { n: failed }), gettext("Reload to try them again; the patient will see it.")));
+    result.replaceChildren(note("warn", interpolate(gettext("%(n)s records could not be opened."), { n: failed }),
+      said?.message ?? gettext("Reload to try them again; the patient will see it.")));
   }
   performance.mark("all-records");
 }
