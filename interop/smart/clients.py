@@ -12,6 +12,7 @@ import jwt
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts import api as accounts
 from interop.models import ApiClient, UsedAssertion
@@ -50,6 +51,19 @@ def api_client_create(
         scope=BY_KIND[organisation.kind],
     )
     return ApiClientCredentials(str(client.id), secret)
+
+
+def api_clients() -> QuerySet[ApiClient]:
+    """Every registered program, oldest first."""
+    return ApiClient.objects.all()
+
+
+def api_client_stop(*, client_id: str) -> bool:
+    """Refuse the program and the tokens it holds from now on. False when there is none with this id."""
+    try:
+        return bool(ApiClient.objects.filter(id=uuid.UUID(client_id)).update(is_active=False))
+    except ValueError:
+        return False
 
 
 def client_by_secret(client_id: str, secret: str) -> ApiClient:
