@@ -1,6 +1,7 @@
 """The page's light client reaches Python's verdicts: published steps, lies, nodes of every kind."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from playwright.sync_api import Page
@@ -9,7 +10,7 @@ from ledger.light.light_json import light_block_to_json
 from ledger.light.verdict import Outcome
 from tests.ledger.light import consents
 from tests.ledger.light.chain import CHAIN, validators_of
-from tests.ledger.light.published import Step, mutants, published_steps, with_priorities
+from tests.ledger.light.published import Step, mutants, published_steps, with_any_priorities, with_priorities
 from tests.ledger.light.scenarios import HONEST, SCENARIOS
 from tests.ledger.light.test_bundle import tx_bundle
 
@@ -51,6 +52,18 @@ def test_proposer_priorities_follow_as_in_python(page: Page, shared_data: Path) 
     assert verdicts(page, honest) == [[Outcome.SUCCESS.value, ""]] * len(honest)
     assert verdicts(page, altered) == [[Outcome.INVALID.value, "priorities"]] * len(altered)
     assert len(altered) >= 20
+
+
+def test_turns_of_proposing_are_worked_out_as_in_python(page: Page, shared_data: Path) -> None:
+    """Far apart, so that they are scaled; of negative sum, so that the average is floored."""
+    chance = Random(11)
+    any_priorities = iter(
+        lambda: chance.randint(-(10 ** chance.randint(1, 9)), 10 ** chance.randint(1, 5)), None
+    )
+    good = [step for step in published_steps(shared_data) if step.published is Outcome.SUCCESS]
+    turned = [made for step in good * 20 if (made := with_any_priorities(step, any_priorities)) is not None]
+    assert verdicts(page, turned) == [[Outcome.SUCCESS.value, ""]] * len(turned)
+    assert len(turned) >= 40
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

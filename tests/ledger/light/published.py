@@ -194,6 +194,20 @@ def with_priorities(step: Step, altered: int | None) -> Step | None:
     )
 
 
+def with_any_priorities(step: Step, priorities: Iterator[int]) -> Step | None:
+    """The step with these priorities stated for the block's set, and those of one turn later for the next.
+
+    None where the next set is another one.
+    """
+    block = light_block_from_json(step.block)
+    if block.next_validators is None or block.next_validators.hash != block.validators.hash:
+        return None
+    members = tuple(replace(each, priority=next(priorities)) for each in block.validators.validators)
+    own = replace(block.validators, validators=members)
+    stated = {**step.block, "validators": _stated(own), "next_validators": _stated(own.advanced(1))}
+    return replace(step, block=stated)
+
+
 def _stated(validators: ValidatorSet, altered: int | None = None) -> list[Json]:
     members = list(validators.validators)
     if altered is not None:
