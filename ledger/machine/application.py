@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from ledger.machine.context import Consortium, Members, Moment
 from ledger.machine.electors import electors_after
-from ledger.machine.entries import VALIDATORS_KEY, View
+from ledger.machine.entries import VALIDATORS_KEY, ValidatorEntry, View
 from ledger.machine.execution import Execution, TxMemory
 from ledger.machine.genesis import genesis_state
 from ledger.machine.nonces import NonceExpiry
@@ -173,6 +173,10 @@ class Application:
     def validator_changes(self) -> tuple[int, ...]:
         """The heights from which another validator set than before decides, ascending."""
         return View(self._tree.get).validator_changes()
+
+    def validator(self, public: bytes) -> ValidatorEntry | None:
+        """What the ledger changed about the validator with this key; None while it is the genesis' own."""
+        return View(self._tree.get).validator(public)
 
     def is_punished(self, public: bytes) -> bool:
         """Whether the validator with this key was found at fault before: evidence against it says no more."""

@@ -17,6 +17,8 @@ from cryptography.x509.oid import NameOID
 from nacl.signing import SigningKey
 
 from ledger.node.errors import HomeInvalid
+from ledger.node.home import Home
+from ledger.node.peers import certificate_der
 from ledger.node.signer import GuardFile
 from ledger.types.genesis import Genesis, GenesisValidator
 from ledger.types.ids import address_of
@@ -79,6 +81,36 @@ def init_devnet(
         (node.home / "peers.json").write_bytes(_peers(node, nodes, keys, certificates))
     (home / "genesis.json").write_bytes(genesis)
     return nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A node that wants to become a validator, and what the proposal to let it in must name."""
+
+    node: DevnetNode
+    public_key: bytes
+    certificate: bytes
+    """DER."""
+
+
+def init_newcomer(
+    home: Path,
+    moniker: str,
+    port: int,
+    members: Sequence[DevnetNode],
+    config: Mapping[str, Any] | None = None,
+) -> Newcomer:
+    """Create `home/<moniker>` for a node that knows `members`; it gets blocks once they have let it in."""
+    node = DevnetNode(moniker, home / moniker, port, port + 1)
+    if node.home.exists():
+        raise HomeInvalid(f"a home exists already for {moniker}: remove it or choose another folder")
+    key = SigningKey.generate()
+    certificate = _make_home(node, key, config or {})
+    (node.home / "genesis.json").write_bytes((members[0].home / "genesis.json").read_bytes())
+    keys = [Home(member.home).signing_key() for member in members]
+    certificates = [(member.home / "node.crt").read_text() for member in members]
+    (node.home / "peers.json").write_bytes(_peers(node, members, keys, certificates))
+    return Newcomer(node, bytes(key.verify_key), certificate_der(certificate))
 
 
 def _make_home(node: DevnetNode, key: SigningKey, config: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
 from ledger.node.home import Home
 from ledger.node.log import log
+from ledger.node.membership import Membership
 from ledger.node.mempool import Mempool
 from ledger.node.messages import Message
 from ledger.node.peers import Mesh, Peer
@@ -57,13 +58,12 @@ class Node:
             self.config.max_block_txs,
             self,
         )
-        peers = home.peers()
-        self._peer_of = {peer.validator: peer.certificate for peer in peers}
+        self._membership = Membership(home.peers(), self.executor, self.public_key)
         self.mesh = Mesh(
             home.certificate,
             home.tls_key,
             (self.config.p2p_host, self.config.p2p_port),
-            peers,
+            self._membership.now(),
             self._received,
             self._connected,
         )
@@ -137,7 +137,7 @@ class Node:
         self._gossip.ask()
 
     def reaches(self, address: bytes) -> bool:
-        return address == self.address or self._peer_of.get(address) in self.mesh.peers
+        return address == self.address or self.mesh.reaches(address)
 
     def disk_failed(self, error: OSError) -> None:
         log("failed", why=f"cannot write to the home folder: {error}", next="free space or replace the disk")
@@ -152,6 +152,7 @@ class Node:
                 int(result.code), f"{result.code.name}: {result.reason}", result.permanent
             )
             self._settle(hashlib.sha256(wire).digest(), refused)
+        self.mesh.admit(self._membership.now())
         self._block_came.set()
         self._block_came = asyncio.Event()
         log("committed", height=stored.height, txs=len(stored.txs), app_hash=stored.app_hash[:8])

@@ -1,7 +1,8 @@
 """The mesh of validators: one mutually authenticated TLS 1.3 connection per pair.
 
 Rules
-- A node trusts exactly the certificates pinned in its home, byte for byte; there is no authority behind them.
+- A node trusts exactly the certificates pinned in its home or agreed on by the ledger, byte for byte; there
+  is no authority behind them. `admit` replaces the list while it runs: who is no longer in it is cut off.
 - Of two nodes the one whose certificate hashes lower dials; it redials with growing, jittered pauses.
 - A frame is `length (4, big-endian) ‖ message`. A frame that is too long or does not decode, or a message
   that the host finds malformed (PeerMisbehaved), drops that connection and nothing else.
@@ -14,7 +15,7 @@ import asyncio
 import hashlib
 import random
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +120,7 @@ class Mesh:
         self._client_tls = _tls(ssl.PROTOCOL_TLS_CLIENT, own_certificate, own_key, peers)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dialling: dict[PeerAddress, asyncio.Task[None]] = {}
         self.peers: dict[bytes, Peer] = {}
         """Live connections by the peer's certificate."""
 
@@ -133,9 +135,7 @@ class Mesh:
             ssl_handshake_timeout=HANDSHAKE_S,
             backlog=MAX_STRANGERS,
         )
-        for address in self._addresses.values():
-            if self.dials(address):
-                self._spawn(self._keep_dialling(address))
+        self._dial_all()
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
@@ -147,6 +147,44 @@ class Mesh:
             peer.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def admit(self, peers: Iterable[PeerAddress]) -> None:
+        """From now on exactly these are our peers: others are cut off, new ones dialled or let in."""
+        wanted = {peer.certificate: peer for peer in peers}
+        if wanted == self._addresses:
+            return
+        new = [certificate for certificate in wanted if certificate not in self._addresses]
+        self._addresses = {certificate: peer for certificate, peer in wanted.items() if self._pins(peer, new)}
+        for certificate, peer in list(self.peers.items()):
+            if certificate not in self._addresses:
+                log("peer_dropped", peer=peer.moniker, why="it is no longer a member")
+                peer.close()
+        if self._server is not None:
+            self._dial_all()
+
+    def _pins(self, peer: PeerAddress, new: list[bytes]) -> bool:
+        """Make TLS know a new certificate; one that cannot be read keeps its owner out, not us."""
+        if peer.certificate not in new:
+            return True
+        try:
+            for context in (self._server_tls, self._client_tls):
+                context.load_verify_locations(cadata=peer.certificate)
+        except (ssl.SSLError, ValueError) as error:
+            log("peer_refused", peer=peer.moniker, why=f"certificate: {error}")
+            return False
+        return True
+
+    def _dial_all(self) -> None:
+        """Dial whom we should and do not; stop dialling whom we should not."""
+        wanted = {address for address in self._addresses.values() if self.dials(address)}
+        for address in set(self._dialling) - wanted:
+            self._dialling.pop(address).cancel()
+        for address in wanted - set(self._dialling):
+            self._dialling[address] = self._spawn(self._keep_dialling(address))
+
+    def reaches(self, validator: bytes) -> bool:
+        """Whether the validator with this address is connected."""
+        return any(peer.address.validator == validator for peer in self.peers.values())
+
     def dials(self, address: PeerAddress) -> bool:
         """Whether we, not the peer, make the connection."""
         return self.fingerprint < address.fingerprint
@@ -156,10 +194,11 @@ class Mesh:
         for peer in self.peers.values():
             peer.send(message)
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _keep_dialling(self, address: PeerAddress) -> None:
         pause = 0.05

@@ -131,7 +131,7 @@ class Network:
                 stderr=log,
             )
         for name in names:
-            self.until(lambda name=name: self.answers(name), f"{name} answers")
+            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=40)
 
     def kill(self, *monikers: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End these validators, or all: without warning unless told otherwise."""
