@@ -3,7 +3,7 @@
 import { decodeLightBlock } from "./light_block.js";
 import { examine, TESTIMONY } from "./light_detector.js";
 import { backwards, fetchBlock, ProviderError, sequential, skipping } from "./light_path.js";
-import { withinTrustingPeriod } from "./light_predicates.js";
+import { notFromFuture, withinTrustingPeriod } from "./light_predicates.js";
 import { demand, guarded, invalid, isOk, LightError, trustedStateOf } from "./light_verdict.js";
 import { verifyBlock } from "./light_verifier.js";
 
@@ -46,6 +46,7 @@ export class LightClient {
   async trust(height, hash) {
     const block = await fetchBlock(this.primary, BigInt(height));
     if (block.header.hash !== hash.toUpperCase()) demand(invalid("hash", "the header's hash is not the one vouched for"));
+    demand(notFromFuture(block.header, this.options, this.#nowNs()));
     demand(await verifyBlock(block));
     trustedStateOf(block);
     return this.#keep([block], this.#nowNs());

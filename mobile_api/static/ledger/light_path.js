@@ -20,10 +20,10 @@ export class ProviderError extends Error {
 /**
  * The provider's block of `height` (bigint; null: its latest), decoded. Throws ProviderError.
  * @param {{name: string, lightBlock: (height: number | null) => Promise<object>}} provider one full node, believed in
- *   nothing: answers a light block's JSON, or throws a ProviderError ("absent" or "unavailable")
+ *   nothing: answers a light block's JSON, or throws a ProviderError ("absent"); anything else thrown is "unavailable"
  */
 export async function fetchBlock(provider, height) {
-  const json = await provider.lightBlock(height === null ? null : Number(height));
+  const json = await answerOf(provider, height === null ? null : Number(height));
   const block = await guarded(() => decodeLightBlock(json)).catch((error) => {
     throw new ProviderError("lied", `${provider.name}: ${error.message}`);
   });
@@ -31,6 +31,14 @@ export async function fetchBlock(provider, height) {
     throw new ProviderError("lied", `${provider.name}: asked for height ${height}, got ${block.height}`);
   }
   return block;
+}
+
+async function answerOf(provider, height) {
+  try {
+    return await provider.lightBlock(height);
+  } catch (error) {
+    throw error instanceof ProviderError ? error : new ProviderError("unavailable", `${provider.name}: ${error.message}`);
+  }
 }
 
 /** Verify `target`, above `trusted`, in as few steps as its validators' overlap allows; the blocks verified, in order. */

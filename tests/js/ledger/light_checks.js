@@ -28,7 +28,7 @@ class Node {
     Object.assign(this, { name, blocks });
   }
   async lightBlock(height) {
-    if (this.blocks === null) throw new ProviderError("unavailable", this.name);
+    if (this.blocks === null) throw new TypeError("Failed to fetch");
     this.asked.push(height);
     const found = this.blocks[height ?? Math.max(...Object.keys(this.blocks).map(Number))];
     if (!found) throw new ProviderError("absent", `${this.name}: ${height}`);
@@ -92,13 +92,15 @@ const fact = ({ key, value, height, time }) => ({ key: utf8(key), value: value =
 /** Vouching for a hash: the one given, then another. */
 window.lightTrust = async ({ blocks, height, hash, now }) => {
   const options = makeOptions({ trustingPeriodMs: 3_600_000 });
-  const made = () => new LightClient({ primary: new Node("primary", blocks), witnesses: [], options, clock: () => now });
+  const primary = new Node("primary", blocks);
+  const made = (at = now) => new LightClient({ primary, witnesses: [], options, clock: () => at });
   const good = await endedAs(() => made().trust(height, hash));
   const bad = await endedAs(() => made().trust(height, "AA".repeat(32)));
+  const early = await endedAs(() => made(0).trust(height, hash));
   const empty = await endedAs(() => made().verifyTo(height));
   const torn = structuredClone(blocks[height]);
   torn.signed_header.commit.signatures.pop();
   const restored = await endedAs(() => made().restore([torn]));
-  return [good, bad, empty, restored];
+  return [good, bad, early, empty, restored];
 };
 

@@ -76,9 +76,10 @@ def test_scenario_ends_as_in_python(page: Page, name: str) -> None:
 def test_a_vouched_for_hash_is_where_trust_begins(page: Page) -> None:
     blocks = {str(height): light_block_to_json(block) for height, block in HONEST.items()}
     given = {"blocks": blocks, "height": 5, "hash": HONEST[5].header.hash.hex(), "now": 1_700_000_060_000}
-    good, bad, empty, torn = page.evaluate("given => window.lightTrust(given)", given)
+    good, bad, early, empty, torn = page.evaluate("given => window.lightTrust(given)", given)
     assert (good["end"], good["height"]) == ("verified", 5)
     assert bad == {"end": "refused", "rule": "hash"}
+    assert early == {"end": "refused", "rule": "future"}
     assert empty == {"end": "refused", "rule": "trust"}
     assert torn == {"end": "refused", "rule": "commit"}
 

@@ -113,6 +113,12 @@ def test_client_starts_from_a_hash_that_a_person_vouches_for() -> None:
     assert client.trust(5, HONEST[5].header.hash) == HONEST[5]
 
 
+def test_vouched_header_from_the_future_is_refused() -> None:
+    client = LightClient(ChainProvider("primary", HONEST), [], MemoryStore(), OPTIONS, lambda: START)
+    with pytest.raises(HeaderRefused, match="future"):
+        client.trust(5, HONEST[5].header.hash)
+
+
 def test_vouched_header_with_other_validators_is_refused() -> None:
     bad = {5: replace(HONEST[5], validators=validators_of("EFGH"))}
     client = LightClient(ChainProvider("primary", bad), [], MemoryStore(), OPTIONS, lambda: NOW)
