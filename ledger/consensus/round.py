@@ -118,7 +118,9 @@ def on_any_precommits(state: HeightState) -> Transition | None:
 
 def on_decision(state: HeightState) -> Transition | None:
     """Lines 49-54: +2/3 precommitted a valid block, in any round: decide."""
-    decisions = {value: round_ for round_, value in state.votes.decisions()}
+    if not state.votes.decisions:
+        return None
+    decisions = {value: round_ for round_, value in state.votes.decisions}
     if len(decisions) > 1:
         return violated(state, "+2/3 precommits for two different blocks")
     for value, round_ in decisions.items():
@@ -135,7 +137,7 @@ def on_decision(state: HeightState) -> Transition | None:
 
 def on_missing_block(state: HeightState) -> Transition | None:
     """A block with +2/3 prevotes in this round, or +2/3 precommits in any, that we lack: ask for it."""
-    wanted = list(state.votes.decisions())
+    wanted = list(state.votes.decisions)
     polka = state.votes.polka(state.round)
     if polka is not None and polka != NIL:
         wanted.append((state.round, polka))
@@ -153,7 +155,7 @@ def on_later_round(state: HeightState) -> Transition | None:
 
 def on_second_decision(state: HeightState) -> Transition | None:
     """After a decision: +2/3 precommits for another block mean that more than a third signed both."""
-    for _round, value in state.votes.decisions():
+    for _round, value in state.votes.decisions:
         if state.decision is not None and value != state.decision[1]:
             return violated(state, "+2/3 precommits for two different blocks")
     return None

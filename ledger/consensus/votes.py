@@ -11,7 +11,7 @@ Rules
   reached or passed. One of them is correct.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledger.types.ids import NIL, BlockID
@@ -64,10 +64,15 @@ EMPTY = VoteSet()
 
 @dataclass(frozen=True, slots=True)
 class VoteKeeper:
-    """All votes of a height, and the highest round in which each validator was heard."""
+    """All votes of a height, and the highest round in which each validator was heard.
+
+    `decisions`: (round, block) wherever a block has +2/3 precommits, in the order in which they came together;
+    for more than one block only if a third is faulty.
+    """
 
     sets: Mapping[tuple[int, VoteType], VoteSet] = field(default_factory=dict)
     reached: Mapping[int, int] = field(default_factory=dict)
+    decisions: tuple[tuple[int, BlockID], ...] = ()
 
     def of(self, round_: int, type_: VoteType) -> VoteSet:
         """The votes of one round and type, perhaps none."""
@@ -77,7 +82,7 @@ class VoteKeeper:
         """With the fact that the validator at `index` speaks in `round_`."""
         if self.reached.get(index, -1) >= round_:
             return self
-        return VoteKeeper(self.sets, {**self.reached, index: round_})
+        return VoteKeeper(self.sets, {**self.reached, index: round_}, self.decisions)
 
     def added(
         self, vote: Vote, validators: ValidatorSet, current_round: int
@@ -92,7 +97,10 @@ class VoteKeeper:
             return keeper, None
         mine = after.votes[vote.validator_index]
         sets = {**keeper.sets, (vote.round, vote.type): after}
-        return VoteKeeper(sets, keeper.reached), mine[0] if len(mine) == 2 else None
+        decisions = keeper.decisions
+        if after.quorums is not before.quorums and vote.type is VoteType.PRECOMMIT and vote.block_id != NIL:
+            decisions = (*decisions, (vote.round, vote.block_id))
+        return VoteKeeper(sets, keeper.reached, decisions), mine[0] if len(mine) == 2 else None
 
     def polka(self, round_: int) -> BlockID | None:
         """What has +2/3 prevotes in `round_`, NIL included, or None."""
@@ -103,16 +111,10 @@ class VoteKeeper:
         """Whether +2/3 voted in this round and type, for whatever."""
         return validators.has_two_thirds(self.of(round_, type_).any_power)
 
-    def decisions(self) -> Iterator[tuple[int, BlockID]]:
-        """(round, block) wherever a block has +2/3 precommits; more than one only if a third is faulty."""
-        for (round_, type_), votes in self.sets.items():
-            if votes.quorums and type_ is VoteType.PRECOMMIT:
-                for block_id in votes.quorums:
-                    if block_id != NIL:
-                        yield round_, block_id
-
     def skip_target(self, round_: int, validators: ValidatorSet) -> int | None:
         """The round beyond `round_` to skip to, or None (line 55)."""
+        if not self.reached or max(self.reached.values()) <= round_:
+            return None
         power = 0
         ahead = sorted([(r, i) for i, r in self.reached.items() if r > round_], reverse=True)
         for reached, index in ahead:

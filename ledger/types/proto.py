@@ -13,6 +13,7 @@ VARINT, FIXED64, BYTES = 0, 1, 2
 _MAX_VARINT_BYTES = 10
 _TWO64 = 1 << 64
 _TWO63 = 1 << 63
+_ONE_BYTE = tuple(bytes([value]) for value in range(0x80))
 
 
 class ProtoError(ValueError):
@@ -21,6 +22,8 @@ class ProtoError(ValueError):
 
 def varint(value: int) -> bytes:
     """Unsigned LEB128; a negative value is written as its 64-bit two's complement, as protobuf does."""
+    if 0 <= value < 0x80:
+        return _ONE_BYTE[value]  # most are: every tag, and the length of nearly everything
     value %= _TWO64
     out = bytearray()
     while value > 0x7F:

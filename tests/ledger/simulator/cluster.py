@@ -1,366 +1,328 @@
 """A whole consortium in one thread: virtual time, one seed, every fault that we claim to survive.
 
-Each correct host runs the real `height.apply` behind a WAL and a double-sign guard, as a node does. Until
-`Profile.calm_at` the network delays, reorders, loses and partitions, hosts crash and restart from their WAL,
-and Mallory's validators say different things to different peers. Then the network calms and the heights
-must be decided. Messages carry no signatures here: who may speak is tested elsewhere.
+Each correct validator runs the real core behind the node's own log and double-sign guard on a real file.
+Until `Profile.calm_at` the network delays, reorders, loses and parts, power fails in the middle of writes,
+clocks are off, and Mallory's validators and twins do their worst. Then all heals, and every height must be
+decided. All that reached a validator is kept as `steps`: a run is replayed from them alone.
+
+Messages carry no signatures that anybody checks: who may speak is tested in `ledger.consensus.admission`.
 """
 
 import heapq
+import os
 import random
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from typing import Any
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-from ledger.consensus.effects import (
-    CommitBlock,
-    Effect,
-    EvidenceFound,
-    MakeBlock,
-    RequestBlock,
-    SafetyViolated,
-    ScheduleTimeout,
-    SignProposal,
-    SignVote,
-)
-from ledger.consensus.height import HeightState, apply, new_height
+from ledger.consensus.effects import CommitBlock, EvidenceFound, SafetyViolated, ScheduleTimeout
 from ledger.consensus.inputs import (
     BlockKnown,
     BlockMade,
     Input,
     ProposalReceived,
-    StartHeight,
     TimeoutElapsed,
     TransactionsAvailable,
     VoteReceived,
 )
-from ledger.consensus.round import RULES, Rule
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.types.ids import NIL, BlockID, PartSetHeader
-from ledger.types.proposal import Proposal
-from ledger.types.validators import Validator, ValidatorSet
-from ledger.types.vote import Vote, VoteType
+from ledger.node import wal_codec
+from ledger.node.wal import Entry
+from ledger.node.wal_codec import Logged
+from ledger.types.ids import BlockID
+from ledger.types.validators import ValidatorSet
+from tests.ledger.simulator import blocks
+from tests.ledger.simulator.blocks import GENESIS_NS, MakeSet, SimBlock
+from tests.ledger.simulator.disk import Cut
+from tests.ledger.simulator.gossip import lacking
+from tests.ledger.simulator.invariants import MS, Invariants, Violation
+from tests.ledger.simulator.mallory import Mallory
+from tests.ledger.simulator.network import Network
+from tests.ledger.simulator.profile import Profile
+from tests.ledger.simulator.validator import Bugs, Host
 
-MS = 1_000_000
 POLICY = TimeoutPolicy(propose_ms=120, prevote_ms=60, precommit_ms=60, delta_ms=60)
 GOSSIP_EVERY = 150
+FETCH_MS = 30
 
 
 @dataclass(frozen=True)
-class Profile:
-    """How bad the days before `calm_at` (virtual ms) are."""
+class Step:
+    """Something that reached host `host` at `at` ms: inputs heard, a power cut to come, or a start."""
 
-    validators: int = 4
-    heights: int = 2
-    calm_at: int = 600
-    give_up_at: int = 20_000
-    delay: int = 60
-    loss: float = 0.1
-    partitions: int = 1
-    crashes: int = 1
-    byzantine: int = 1
-    durable_guard: bool = True
+    at: int
+    host: int
+    heard: tuple[Input, ...] = ()
+    cut: Cut | None = None
 
 
-@dataclass(frozen=True)
-class Fork(AssertionError):
-    """Two correct hosts decided differently, or something that nobody may decide."""
+@cache
+def scratch() -> Path:
+    """Where the disks of this process lie: in memory where the machine has such a folder."""
+    memory = Path("/dev/shm")
+    root = tempfile.TemporaryDirectory(
+        prefix="salus-simulator-", dir=memory if os.access(memory, os.W_OK) else None
+    )
+    _KEPT.append(root)
+    return Path(root.name)
 
-    seed: int
-    what: str
 
-
-@dataclass
-class Host:
-    """A correct validator: what survives a crash (wal up to `synced`, guard, chain) and what does not."""
-
-    index: int
-    address: bytes
-    state: HeightState
-    wal: list[Input] = field(default_factory=list)
-    synced: int = 0
-    guard: dict[tuple[int, int, int], Vote | Proposal] = field(default_factory=dict)
-    chain: list[HeightState] = field(default_factory=list)
-    later: list[Input] = field(default_factory=list)
-    up: bool = True
-    life: int = 0
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 class Cluster:
-    """One run. `run()` plays it to the end and raises Fork when an invariant breaks."""
+    """One run. `run()` plays it from the seed, `replay(steps)` from a schedule; both raise Violation."""
 
     def __init__(
-        self,
-        seed: int,
-        profile: Profile,
-        rules: tuple[Rule, ...] = RULES,
-        make_set: Callable[[list[Validator]], ValidatorSet] = ValidatorSet.of,
+        self, seed: int, profile: Profile, bugs: Bugs | None = None, make_set: MakeSet = ValidatorSet.of
     ) -> None:
-        self.seed, self.profile, self.rules = seed, profile, rules
-        self.random = random.Random(seed)
-        keys = [sha256(b"key %d" % i).digest() for i in range(profile.validators)]
-        self.validators = make_set([Validator.of(key, 10) for key in keys])
+        self.seed, self.profile, self.bugs = seed, profile, bugs or Bugs()
+        self.random = random.Random(f"{seed} {profile.name}")
+        self._size = (profile.validators, profile.power, make_set)
+        self.chains = [blocks.genesis_chain(*self._size)]
         self.now = 0
-        self.events: list[tuple[int, int, Callable[[], None]]] = []
-        self.count = 0
-        self.blocks: dict[BlockID, tuple[int, bool]] = {}
+        self.steps: list[Step] = []
         self.evidence: list[EvidenceFound] = []
-        self.cut: frozenset[int] = frozenset()
-        self.byzantine = frozenset(self.random.sample(range(profile.validators), profile.byzantine))
-        self.hosts = {
-            i: Host(i, v.address, new_height(1, self.validators, v.address))
-            for i, v in enumerate(self.validators.validators)
-            if i not in self.byzantine
-        }
-        self._plan()
+        self._events: list[tuple[int, int, tuple[object, ...]]] = []
+        self._count = 0
+        self._blocks: dict[BlockID, SimBlock] = {}
+        self._entries: dict[object, tuple[object, Entry]] = {}
+        self._replaying = False
+        self._cast()
 
-    # -- the plan of faults, all from the seed ---------------------------------------------------------------
+    def _cast(self) -> None:
+        """Who is who: liars, twins, and those whose disks forget."""
+        profile = self.profile
+        chosen = self.random.sample(range(profile.validators), profile.faulty)
+        self.liars = [Mallory(self, index) for index in chosen[: profile.byzantine]]
+        liars = frozenset(chosen[: profile.byzantine])
+        rest = chosen[profile.byzantine :]
+        self.twins = frozenset(rest[: profile.twins])
+        self._flipped = rest[profile.twins : profile.twins + profile.flips]
+        self._wiped = rest[profile.twins + profile.flips :]
+        self.invariants = Invariants(liars | self.twins, profile.skew)
+        self.instances = profile.validators + profile.twins
+        self.network = Network(profile, self.random, self.instances)
+        self.hosts: list[Host] = []
+        self._by_id: dict[int, Host] = {}
+        for index in range(profile.validators):
+            if index not in liars:
+                self._join(index, index)
+        for number, index in enumerate(sorted(self.twins)):
+            self._join(profile.validators + number, index)
 
-    def _plan(self) -> None:
-        for host in self.hosts.values():
-            self._begin(host)
-        for _ in range(self.profile.partitions):
-            begin = self.random.randrange(self.profile.calm_at)
-            side = frozenset(i for i in range(self.profile.validators) if self.random.random() < 0.5)
-            self.at(begin, lambda side=side: setattr(self, "cut", side))
-            end = self.random.randrange(begin, self.profile.calm_at)
-            self.at(end, lambda: setattr(self, "cut", frozenset()))
-        for _ in range(self.profile.crashes):
-            host = self.random.choice(list(self.hosts.values()))
-            begin = self.random.randrange(self.profile.calm_at)
-            self.at(begin, lambda host=host: self._crash(host))
-            self.at(
-                self.random.randrange(begin, self.profile.calm_at) + 1, lambda host=host: self._restart(host)
-            )
-        self.at(self.profile.calm_at, lambda: setattr(self, "cut", frozenset()))
-        self.at(GOSSIP_EVERY, self._gossip)
-        for index in self.byzantine:
-            self.at(1, lambda index=index: self._lie(index))
+    def _join(self, id_: int, index: int) -> None:
+        skew = int((2 * self.random.random() - 1) * self.profile.skew)
+        folder = scratch() / f"{os.getpid()}-{id_}"
+        host = Host(id_, index, self.address_of(index), self, folder, self.bugs, skew, self.profile.heights)
+        self.hosts.append(host)
+        self._by_id[id_] = host
 
-    def at(self, time: int, do: Callable[[], None]) -> None:
-        self.count += 1
-        heapq.heappush(self.events, (time, self.count, do))
+    # -- playing ---------------------------------------------------------------------------------------------
 
     def run(self) -> "Cluster":
-        while self.events and not self.finished:
-            self.now, _, do = heapq.heappop(self.events)
-            if self.now > self.profile.give_up_at:
-                break
-            do()
+        """Play the seed to its end."""
+        try:
+            self._plan()
+            while self._events and not self.finished:
+                self.now, _, event = heapq.heappop(self._events)
+                if self.now > self.profile.give_up_at:
+                    break
+                self._happen(event)
+        finally:
+            self._close()
         return self
+
+    def replay(self, steps: list[Step]) -> "Cluster":
+        """Play exactly these steps; nobody hears anything else."""
+        self._replaying = True
+        try:
+            for step in steps:
+                self.now = step.at
+                self._take(step)
+        finally:
+            self._close()
+        return self
+
+    def _close(self) -> None:
+        for host in self.hosts:
+            if host.up:
+                host.disk.close()
+
+    @property
+    def correct(self) -> list[Host]:
+        """Those who must agree and finish: not the twins, and not whose disk was altered and so refuses."""
+        return [host for host in self.hosts if host.index not in self.twins and not host.refused]
 
     @property
     def finished(self) -> bool:
-        return all(len(host.chain) >= self.profile.heights for host in self.hosts.values())
+        return all(
+            len(host.chain) >= self.profile.heights or host.refused or host.index in self.twins
+            for host in self.hosts
+        )
 
-    @property
-    def calm(self) -> bool:
-        return self.now >= self.profile.calm_at
+    def _plan(self) -> None:
+        """The faults to come, all from the seed."""
+        profile, draw = self.profile, self.random.random
+        for _ in range(profile.partitions):
+            begin = int(draw() * profile.calm_at)
+            self._at(begin, ("part",))
+            self._at(begin + int(draw() * (profile.calm_at - begin)), ("heal",))
+        for _ in range(profile.cuts):
+            self._plan_cut(self.random.choice(self.hosts))
+        for index in self._flipped:
+            self._plan_cut(self._by_id[index], flip=draw())
+        for index in self._wiped:
+            self._plan_cut(self._by_id[index], wipe=True)
+        self._at(profile.calm_at, ("heal",))
+        self._at(GOSSIP_EVERY, ("gossip",))
+        for liar in self.liars:
+            self._at(1, ("lie", liar))
 
-    # -- a host and its core ---------------------------------------------------------------------------------
+    def _plan_cut(self, host: Host, flip: float | None = None, wipe: bool = False) -> None:
+        draw = self.random.random
+        cut = Cut(int(draw() * 8), draw(), draw() < 0.3, flip, wipe)
+        begin = int(draw() * self.profile.calm_at)
+        self._at(begin, ("step", host, host.life, (), cut))
+        self._at(begin + 1 + int(draw() * (self.profile.calm_at - begin)), ("step", host, None, (), None))
 
-    def _begin(self, host: Host) -> None:
-        height = len(host.chain) + 1
-        host.state = new_height(height, self.validators, host.address)
-        host.wal, host.synced = [], 0
-        later, host.later = host.later, []
-        wait = self.random.random() < 0.3
-        self.feed(host, StartHeight(height, wait), *later)
-        if wait:
-            self.after(host, self.random.randrange(300), TransactionsAvailable(height))
+    def _at(self, time: int, event: tuple[object, ...]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (time, self._count, event))
 
-    def feed(self, host: Host, *inputs: Input) -> None:
-        """Apply inputs, and what follows from them, in order; each goes to the WAL first."""
-        queue = deque(inputs)
-        while queue and host.up:
-            happened = queue.popleft()
-            if _height_of(happened) > host.state.height:
-                host.later.append(happened)
-                continue
-            host.wal.append(happened)
-            if isinstance(happened, ProposalReceived | VoteReceived):
-                self._check_own_is_synced(host, happened)
-            host.state, effects = apply(host.state, happened, self.rules)
-            if self._do(host, effects, queue):
-                return
+    def _happen(self, event: tuple[object, ...]) -> None:
+        match event:
+            case ("hear", host, life, heard):
+                if host.life == life and host.up and not host.done:
+                    self._take(Step(self.now, host.id, heard))
+            case ("step", host, _, heard, cut):
+                self._take(Step(self.now, host.id, heard, cut))
+            case ("gossip",):
+                self._gossip()
+            case ("lie", liar):
+                liar.lie()
+                self._at(self.now + 40 + int(self.random.random() * 120), event)
+            case ("part",):
+                self.network.part(self.instances)
+            case ("heal",):
+                self.network.heal()
 
-    def _do(self, host: Host, effects: tuple[Effect, ...], queue: deque[Input]) -> bool:
-        for effect in effects:
-            match effect:
-                case MakeBlock(height, round_):
-                    block = self.make_block(height, f"{host.index}/{round_}/{self.count}", True)
-                    queue.append(BlockMade(height, round_, block, self.blocks[block][0]))
-                case SignProposal(proposal):
-                    self._sign_proposal(host, proposal, queue)
-                case SignVote(vote):
-                    self._sign_vote(host, vote, queue)
-                case ScheduleTimeout(step, height, round_):
-                    self.after(host, POLICY.duration_ms(step, round_), TimeoutElapsed(step, height, round_))
-                case RequestBlock():
-                    self._fetch(host, effect.block_id)
-                case EvidenceFound():
-                    self.evidence.append(effect)
-                case SafetyViolated():
-                    raise Fork(self.seed, effect.reason)
-                case CommitBlock():
-                    self._decide(host, effect)
-                    return True
-        return False
-
-    def _sign_proposal(self, host: Host, proposal: Proposal, queue: deque[Input]) -> None:
-        signed = self._guarded(host, VoteType.PROPOSAL, replace(proposal, time_ns=self.now * MS))
-        if isinstance(signed, Proposal):
-            queue.append(ProposalReceived(signed))
-            self.send(host.index, self._known(signed.block_id, signed.height), ProposalReceived(signed))
-
-    def _sign_vote(self, host: Host, vote: Vote, queue: deque[Input]) -> None:
-        signed = self._guarded(host, vote.type, replace(vote, time_ns=max(self.now * MS, vote.time_ns)))
-        if isinstance(signed, Vote):
-            queue.append(VoteReceived(signed))
-            self.send(host.index, VoteReceived(signed))
-
-    def _guarded(self, host: Host, type_: VoteType, message: Vote | Proposal) -> Vote | Proposal | None:
-        """The double-sign guard: the same answer for the same question, no answer for a contradiction."""
-        key = (message.height, message.round, type_)
-        known = host.guard.setdefault(key, message)
-        host.synced = len(host.wal)
-        return known if known.block_id == message.block_id else None
-
-    def _check_own_is_synced(self, host: Host, happened: ProposalReceived | VoteReceived) -> None:
-        if isinstance(happened, VoteReceived) and happened.vote.validator_address == host.address:
-            host.synced = len(host.wal)
-
-    def _decide(self, host: Host, decided: CommitBlock) -> None:
-        _, valid = self.blocks[decided.block_id]
-        if not valid:
-            raise Fork(self.seed, f"host {host.index} decided an invalid block at height {decided.height}")
-        for other in self.hosts.values():
-            if len(other.chain) >= decided.height:
-                theirs = other.chain[decided.height - 1].decision
-                if theirs is None or theirs[1] != decided.block_id:
-                    raise Fork(
-                        self.seed, f"hosts {other.index}, {host.index} differ at height {decided.height}"
-                    )
-        host.chain.append(host.state)
-        if len(host.chain) < self.profile.heights:
-            self._begin(host)
-
-    def _crash(self, host: Host) -> None:
-        host.up, host.life, host.later = False, host.life + 1, []
-        if not self.profile.durable_guard:
-            host.guard, host.synced = {}, min(1, len(host.wal))
-        del host.wal[self.random.randint(min(host.synced, len(host.wal)), len(host.wal)) :]
-
-    def _restart(self, host: Host) -> None:
-        if host.up:
-            return
-        host.up = True
-        if len(host.chain) >= self.profile.heights:
-            return
-        replayed, host.wal, host.synced = host.wal, [], 0
-        host.state = new_height(len(host.chain) + 1, self.validators, host.address)
-        self.feed(host, *(replayed or [StartHeight(host.state.height)]))
-        self.after(host, 50, TransactionsAvailable(host.state.height))
-
-    # -- the network -----------------------------------------------------------------------------------------
-
-    def after(self, host: Host, delay: int, *inputs: Input) -> None:
-        life = host.life
-
-        def deliver() -> None:
-            if host.life == life and host.up and len(host.chain) < self.profile.heights:
-                self.feed(host, *inputs)
-
-        self.at(self.now + delay, deliver)
-
-    def send(self, sender: int, *inputs: Input) -> None:
-        for index in range(self.profile.validators):
-            if index != sender:
-                self.send_to(sender, index, *inputs)
-
-    def send_to(self, sender: int, index: int, *inputs: Input) -> None:
-        apart = (sender in self.cut) != (index in self.cut)
-        lost = not self.calm and (apart or self.random.random() < self.profile.loss)
-        if lost or index not in self.hosts:
-            return
-        longest = 20 if self.calm else self.profile.delay
-        self.after(self.hosts[index], self.random.randrange(1, longest + 1), *inputs)
-
-    def _fetch(self, host: Host, block_id: BlockID) -> None:
-        self.after(host, 30, self._known(block_id, host.state.height))
+    def _take(self, step: Step) -> None:
+        self.steps.append(step)
+        host = self._by_id[step.host]
+        if step.heard:
+            host.hear(step.heard)
+        elif step.cut is not None:
+            host.arm(step.cut)
+        else:
+            host.start()
 
     def _gossip(self) -> None:
         """Peers tell each other what they lack, and hand decided heights to those who are behind."""
-        for sender in self.hosts.values():
-            for host in self.hosts.values():
-                if sender is not host and sender.up and host.up:
-                    self.send_to(sender.index, host.index, *self._lacking(sender, host))
-        self.at(self.now + GOSSIP_EVERY, self._gossip)
+        for sender in self.hosts:
+            for host in self.hosts:
+                if sender is not host and sender.up and host.up and not host.done:
+                    for inputs in lacking(sender, host, self):
+                        self.send_to(sender.id, host, inputs)
+        self._at(self.now + GOSSIP_EVERY, ("gossip",))
 
-    def _lacking(self, sender: Host, host: Host) -> Iterator[Input]:
-        height = host.state.height
-        if len(host.chain) >= self.profile.heights or len(sender.chain) + 1 < height:
+    def send_to(self, sender: int, host: Host, inputs: tuple[Input, ...]) -> None:
+        """Put `inputs` on the wire to `host`."""
+        delay = self.network.delay(self.now, sender, host.id, inputs)
+        if delay is not None:
+            self._at(self.now + delay, ("hear", host, host.life, inputs))
+
+    # -- what a validator needs (World) ----------------------------------------------------------------------
+
+    def address_of(self, index: int) -> bytes:
+        return self.chains[0].validators.validators[index].address
+
+    def validators_at(self, height: int) -> ValidatorSet:
+        state = self.chains[min(height, len(self.chains)) - 1]
+        return state.validators if height <= len(self.chains) else state.next_validators
+
+    def clock_ns(self, host: Host) -> int:
+        return GENESIS_NS + (self.now + host.skew_ms) * MS
+
+    def make_block(self, host: Host, height: int, round_: int) -> SimBlock:
+        return self.new_block(host, height, f"{host.id}/{round_}/{host.life}", True)
+
+    def new_block(self, host: Host, height: int, name: str, valid: bool) -> SimBlock:
+        """A block of `height` as `host` would make it, with the commit that it saw."""
+        if height == 1:
+            block = blocks.first_block(self._size, name, valid)
+        else:
+            block = blocks.build(self.chains[height - 1], name, valid, host.last_commit())
+        return self._blocks.setdefault(block.block_id, block)
+
+    def learn(self, known: BlockKnown, encoded: bytes, name: str) -> None:
+        """Take in a block of a kept schedule."""
+        block = SimBlock(known.block_id, known.height, known.time_ns, known.valid, encoded, name)
+        self._blocks.setdefault(known.block_id, block)
+
+    def block(self, block_id: BlockID) -> SimBlock:
+        return self._blocks[block_id]
+
+    def entry_of(self, happened: Input, height: int) -> Entry:
+        """The log entry of an input; many hosts log the same one, so it is encoded once."""
+        key: object = happened
+        if isinstance(happened, VoteReceived):
+            key = id(happened.vote)
+        elif isinstance(happened, ProposalReceived):
+            key = id(happened.proposal)
+        known = self._entries.get(key)
+        if known is None:
+            named = isinstance(happened, BlockMade | BlockKnown)
+            encoded = self._blocks[happened.block_id].encoded if named else None
+            known = (happened, wal_codec.encode(Logged(height, happened, encoded)))
+            self._entries[key] = known
+        return known[1]
+
+    def say(self, host: Host, *inputs: Input) -> None:
+        said = inputs[-1]
+        message = said.vote if isinstance(said, VoteReceived) else said.proposal
+        type_ = message.type.name if isinstance(said, VoteReceived) else "PROPOSAL"
+        self.invariants.spoke(host.index, (type_, message.height, message.round), message.block_id)
+        self.invariants.remember(host.id, message.height, self.entry_of(said, message.height))
+        if self._replaying:
             return
-        known = sender.chain[height - 1] if len(sender.chain) >= height else sender.state
-        for round_, proposal in known.proposals.items():
-            if round_ not in host.state.proposals:
-                yield self._known(proposal.block_id, height)
-                yield ProposalReceived(proposal)
-        for key, votes in known.votes.sets.items():
-            theirs = host.state.votes.sets.get(key)
-            for index, mine in votes.votes.items():
-                for vote in mine:
-                    if theirs is None or all(
-                        vote.block_id != v.block_id for v in theirs.votes.get(index, ())
-                    ):
-                        yield VoteReceived(vote)
+        for other in self.hosts:
+            if other is not host:
+                self.send_to(host.id, other, inputs)
 
-    # -- blocks and lies -------------------------------------------------------------------------------------
+    def wait(self, host: Host, effect: ScheduleTimeout) -> None:
+        self._later(
+            host,
+            POLICY.duration_ms(effect.step, effect.round),
+            TimeoutElapsed(effect.step, effect.height, effect.round),
+        )
 
-    def make_block(self, height: int, name: str, valid: bool) -> BlockID:
-        digest = sha256(f"{height} {name} {valid}".encode()).digest()
-        block_id = BlockID(digest, PartSetHeader(1, digest))
-        self.blocks[block_id] = (self.now * MS, valid)
-        return block_id
+    def fetch(self, host: Host, block_id: BlockID) -> None:
+        block = self._blocks[block_id]
+        self._later(host, FETCH_MS, BlockKnown(block.height, block_id, block.valid, block.time_ns))
 
-    def _known(self, block_id: BlockID, height: int) -> BlockKnown:
-        time_ns, valid = self.blocks[block_id]
-        return BlockKnown(height, block_id, valid, time_ns)
+    def began(self, host: Host) -> None:
+        self._later(host, 1 + int(self.random.random() * 60), TransactionsAvailable(host.state.height))
 
-    def _lie(self, index: int) -> None:
-        """Mallory: for a height and round that somebody is in, say something different to everybody."""
-        host = self.random.choice(list(self.hosts.values()))
-        height, round_ = host.state.height, host.state.round + self.random.choice((0, 0, 0, 0, 1))
-        proposals = [
-            p.block_id for h in self.hosts.values() for p in h.state.proposals.values() if p.height == height
-        ]
-        fresh = [self.make_block(height, f"mallory {self.count} {i}", i > 0) for i in range(3)]
-        for peer in self.hosts:
-            if self.validators.proposer_at(round_).address == self._address(index):
-                block = self.random.choice(fresh + proposals)
-                pol = self.random.randrange(-1, round_)
-                self.send_to(
-                    index,
-                    peer,
-                    self._known(block, height),
-                    ProposalReceived(Proposal(height, round_, pol, block)),
-                )
-            for type_ in (VoteType.PREVOTE, VoteType.PRECOMMIT):
-                block = self.random.choice([*proposals, NIL])
-                vote = Vote(type_, height, round_, block, self.now * MS, self._address(index), index)
-                self.send_to(index, peer, VoteReceived(vote))
-        if not self.finished:
-            self.at(self.now + self.random.randrange(20, 120), lambda: self._lie(index))
+    def _later(self, host: Host, delay: int, happened: Input) -> None:
+        if not self._replaying:
+            self._at(self.now + delay, ("hear", host, host.life, (happened,)))
 
-    def _address(self, index: int) -> bytes:
-        return self.validators.validators[index].address
+    def decided(self, host: Host, effect: CommitBlock) -> None:
+        block = self._blocks[effect.block_id]
+        self.invariants.decided(host.index, effect, block, self.now)
+        if effect.height == len(self.chains) and effect.height < self.profile.heights:
+            self.chains.append(blocks.after(self.chains[-1], block))
 
+    def replayed(self, host: Host, entries: list[Entry]) -> None:
+        if host.disk.wiped:
+            self.invariants.forgive(host.id)
+        self.invariants.replayed(host.id, host.state.height, entries)
 
-def _height_of(happened: Any) -> int:
-    if isinstance(happened, ProposalReceived):
-        return happened.proposal.height
-    if isinstance(happened, VoteReceived):
-        return happened.vote.height
-    return int(happened.height)
+    def accuse(self, found: EvidenceFound) -> None:
+        self.evidence.append(found)
+        self.invariants.accused(found)
+
+    def halted(self, host: Host, effect: SafetyViolated) -> None:
+        raise Violation(f"halted: validator {host.index} saw {effect.reason} at height {effect.height}")

@@ -1,12 +1,17 @@
 """Bugs planted on purpose: a simulator that does not find them proves nothing."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ledger.consensus.inputs import Step
 from ledger.consensus.round import RULES, Rule, on_new_proposal, on_polka, precommit, prevote
 from ledger.consensus.state import HeightState, Transition
 from ledger.types.ids import NIL
 from ledger.types.validators import Validator, ValidatorSet
+from tests.ledger.simulator import profile as profiles
+from tests.ledger.simulator.blocks import MakeSet
+from tests.ledger.simulator.cluster import Cluster
+from tests.ledger.simulator.profile import Profile
+from tests.ledger.simulator.validator import Bugs
 
 
 class TwoFaultsSet(ValidatorSet):
@@ -41,17 +46,40 @@ def _unlocking_polka(state: HeightState) -> Transition | None:
     return precommit(state, value)
 
 
+def _believing_proposal(state: HeightState) -> Transition | None:
+    """Line 23 that takes every block for valid."""
+    believed = {key: replace(known, valid=True) for key, known in state.blocks.items()}
+    return on_new_proposal(state.with_(blocks=believed))
+
+
 def _with(old: Rule, new: Rule) -> tuple[Rule, ...]:
     return tuple(new if rule is old else rule for rule in RULES)
 
 
-LOCK_IGNORED = _with(on_new_proposal, _forgetful_proposal)
-LOCK_DROPPED = _with(on_polka, _unlocking_polka)
-NO_VALIDITY = tuple(
-    (lambda state: on_new_proposal(_believing(state))) if rule is on_new_proposal else rule for rule in RULES
-)
+@dataclass(frozen=True)
+class Planted:
+    """A bug, the days that bring it to light, and the words of the violation that it must cause."""
+
+    bugs: Bugs
+    profile: Profile
+    found_as: str
+    make_set: MakeSet = ValidatorSet.of
+
+    def cluster(self, seed: int, profile: Profile | None = None) -> Cluster:
+        """A run with this bug in every validator."""
+        return Cluster(seed, profile or self.profile, self.bugs, self.make_set)
 
 
-def _believing(state: HeightState) -> HeightState:
-    """Takes every block for valid once it prevotes."""
-    return state.with_(blocks={key: replace(known, valid=True) for key, known in state.blocks.items()})
+PLANTED = {
+    "quorum of 2f": Planted(
+        Bugs(), replace(profiles.LIGHT, partitions=3, loss=0.3), "fork|halted", two_faults
+    ),
+    "quorum of 2f, twins": Planted(Bugs(), profiles.TWINS, "fork|halted", two_faults),
+    "lock ignored": Planted(Bugs(_with(on_new_proposal, _forgetful_proposal)), profiles.LOSSY, "fork|halted"),
+    "lock dropped": Planted(Bugs(_with(on_polka, _unlocking_polka)), profiles.LOSSY, "fork|halted"),
+    "broadcast before log": Planted(Bugs(says_before_log=True), profiles.POWER, "forgotten"),
+    "double-sign guard off": Planted(Bugs(guarded=False), profiles.WIPED, "two voices"),
+    "invalid blocks believed": Planted(
+        Bugs(_with(on_new_proposal, _believing_proposal)), profiles.LIGHT, "invalid|halted"
+    ),
+}
