@@ -1,6 +1,6 @@
 """`python -m tests.flows.screenshots`: plays the scene and keeps every page's picture in docs/img.
 
-Each page at two sizes, `<page>-phone.png` and `<page>-desktop.png`; request and bedside in Chinese too (`…-zh-…`).
+Each page at two sizes, `<page>-phone.png` and `<page>-desktop.png`; request and bedside also in Chinese (`-zh`).
 `scene.png` shows phone and bedside side by side.
 """
 
