@@ -141,7 +141,7 @@ def test_the_desk_names_no_patient_and_shows_no_content(faces: Faces, clerk: Cli
 def test_the_desk_speaks_chinese(clerk: Client) -> None:
     clerk.cookies["django_language"] = "zh-hans"
     shown = clerk.get("/desk/").content.decode()
-    assert "病历登记处" in shown
+    assert "病历录入台" in shown
     assert "Records desk" not in shown.replace(">Records desk · ", "")
 
 
