@@ -16,7 +16,7 @@ AVOID_S = 2.0
 """How long a validator that failed is tried last."""
 REJECTED, TIMED_OUT, NOT_THERE = -32001, -32002, -32603
 
-_ABSENT = ("not found", "current blockchain height", "no block")
+_ABSENT = ("not found", "current blockchain height", "no block", "is not available")
 """How validators say that what was asked for is not there."""
 
 Checked = TypeVar("Checked")

@@ -1,7 +1,8 @@
 """Every committed block, in one append-only file with one sync per block.
 
 Rules
-- Heights follow one another without a gap; the first is 1.
+- Heights follow one another without a gap. The first is 1, or a later one: `base`, where a snapshot was taken
+  over or older blocks were pruned.
 - A block, the commit that decided it and its results are one record: all of it is there or none.
 - The index by height, block hash and transaction hash lives in memory and is rebuilt on start.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from ledger.node.errors import FileCorrupt
-from ledger.node.record_log import RecordLog
+from ledger.node.record_log import RecordLog, frame, write_atomically
 
 
 class StoredBlock(msgspec.Struct, frozen=True, array_like=True):
@@ -49,21 +50,25 @@ class BlockStore:
 
     def __init__(self, path: Path) -> None:
         """Open or create it; raises FileCorrupt when it was altered or a height is missing."""
+        self._path = path
         self._log = RecordLog(path)
+        self.base = 1
         self._offsets: list[int] = []
         self._heights: dict[bytes, int] = {}
         self._txs: dict[bytes, TxPlace] = {}
         self._tip: StoredBlock | None = None
         for offset, payload in self._log.records():
             stored = _decoder.decode(payload)
+            if not self._offsets:
+                self.base = stored.height
             if stored.height != self.height + 1:
                 raise FileCorrupt(path, offset, f"block {self.height + 1}", f"block {stored.height}")
             self._index(stored, offset)
 
     @property
     def height(self) -> int:
-        """The height of the last block; 0 when there is none."""
-        return len(self._offsets)
+        """The height of the last block; when there is none, the one before `base`."""
+        return self.base - 1 + len(self._offsets)
 
     @property
     def tip(self) -> StoredBlock | None:
@@ -82,9 +87,35 @@ class BlockStore:
         """The block at `height`, or None when we do not have it."""
         if self._tip is not None and height == self._tip.height:
             return self._tip
-        if not 1 <= height <= self.height:
+        if not self.base <= height <= self.height:
             return None
-        return _decoder.decode(self._log.read(self._offsets[height - 1]))
+        return _decoder.decode(self._log.read(self._offsets[height - self.base]))
+
+    def start_at(self, base: int) -> None:
+        """Let an empty store begin at height `base`. Raises ValueError when it holds blocks."""
+        if self._offsets:
+            raise ValueError(f"the store holds blocks {self.base} to {self.height} already")
+        self.base = base
+
+    def prune(self, below: int) -> int:
+        """Forget the blocks below height `below`, but never the last one; returns how many went.
+
+        The kept ones are written to a new file, which takes the place of the old one in one step.
+        """
+        below = min(below, self.height)
+        if below <= self.base:
+            return 0
+        gone = below - self.base
+        kept = [self._log.read(offset) for offset in self._offsets[gone:]]
+        self._log.close()
+        write_atomically(self._path, b"".join(frame(payload) for payload in kept))
+        self._log = RecordLog(self._path)
+        self._offsets, self._tip, self.base = [], None, below
+        self._heights.clear()
+        self._txs.clear()
+        for offset, payload in self._log.records():
+            self._index(_decoder.decode(payload), offset)
+        return gone
 
     def by_hash(self, block_hash: bytes) -> StoredBlock | None:
         """The block with that header hash."""

@@ -7,7 +7,9 @@ Rules
   must give the app hash that was stored, or the node refuses to run (its rules or its disk changed).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,11 +18,15 @@ import msgspec
 from ledger.machine.application import Application
 from ledger.machine.context import Members
 from ledger.machine.results import BlockResult
+from ledger.machine.snapshot import SnapshotError
 from ledger.node import chain, evidence
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import BlockInvalid, HomeInvalid, NodeError
 from ledger.node.log import log
+from ledger.node.priorities import set_at
+from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.node.snapshots import load_snapshot, save_snapshot
+from ledger.node.state_sync import Synced
 from ledger.types.block import Block, Commit, block_id_of
 from ledger.types.evidence import DuplicateVoteEvidence, EvidenceError
 from ledger.types.genesis import Genesis
@@ -58,7 +64,15 @@ def stored_results(stored: StoredBlock) -> tuple[ResultRecord, ...]:
 class Executor:
     """The one owner of block store, application and chain state."""
 
-    def __init__(self, genesis: Genesis, store: BlockStore, snapshot: Path, snapshot_every: int) -> None:
+    def __init__(
+        self,
+        genesis: Genesis,
+        store: BlockStore,
+        snapshot: Path,
+        snapshot_every: int,
+        shelf: SnapshotShelf | None = None,
+        retain_blocks: int = 0,
+    ) -> None:
         """Restore from `snapshot` if it is there and catch up with the store. Raises NodeError."""
         if genesis.initial_height != 1:
             raise HomeInvalid(f"genesis.json: initial_height must be 1, got {genesis.initial_height}")
@@ -68,6 +82,10 @@ class Executor:
         self.genesis_members: Members = {each.public_key: each.power for each in genesis.validators}
         self._snapshot = snapshot
         self._snapshot_every = snapshot_every
+        self.shelf = shelf
+        self._retain_blocks = retain_blocks
+        self._genesis_set = genesis.validator_set()
+        self.adopted_commit = Commit()
         self._snapshot_height = 0
         self.app = Application()
         app_hash = self.app.init_chain(
@@ -82,6 +100,11 @@ class Executor:
             genesis.app_version,
         )
         self._restore()
+        if self.state.height + 1 < store.base:
+            raise NodeError(
+                f"the blocks begin at {store.base} but the state is that after {self.state.height}: "
+                "remove blocks.log and state.snapshot, and this node takes a snapshot over from its peers"
+            )
         for height in range(self.state.height + 1, store.height + 1):
             self._execute_again(height)
 
@@ -153,15 +176,73 @@ class Executor:
         self.store.append(stored)
         self.app.commit()
         self._advance(block, commit.block_id, result)
-        if self.state.height - self._snapshot_height >= self._snapshot_every:
-            self.save_snapshot()
+        if self.state.height % self._snapshot_every == 0:
+            self._offer(self.save_snapshot())
+            self._prune()
         return stored
 
-    def save_snapshot(self) -> None:
-        """Write the state as of now, so that the next start executes fewer blocks."""
-        if self.state.height > self._snapshot_height:
-            save_snapshot(self._snapshot, self.state, self.app.snapshot())
-            self._snapshot_height = self.state.height
+    def adopt(self, synced: Synced) -> None:
+        """Take over the state that peers gave us. Raises SnapshotError unless it is that of the header."""
+        after, header = synced.after, synced.header
+        app = Application.restore(synced.snapshot, after.app_hash, self.genesis_members)
+        if app.info().height != header.height:
+            raise SnapshotError(f"the state says height {app.info().height}, its header {header.height}")
+        last, this, following = (
+            set_at(self._genesis_set, app.validator_changes(), app.validators_at, header.height + more)
+            for more in range(3)
+        )
+        if (this.hash, following.hash) != (after.validators_hash, after.next_validators_hash):
+            raise SnapshotError("the state's validators are not those of the verified header")
+        self.store.start_at(after.height)
+        self.app = app
+        self.adopted_commit = synced.commit
+        self.state = replace(
+            self.state,
+            height=header.height,
+            last_block_id=after.last_block_id,
+            last_time_ns=header.time_ns,
+            validators=this,
+            next_validators=following,
+            last_validators=last,
+            app_hash=after.app_hash,
+            app_hash_in_header=header.app_hash,
+            last_results_hash=after.last_results_hash,
+        )
+        self.save_snapshot()
+
+    def save_snapshot(self) -> bytes:
+        """Write the state as of now, so that the next start executes fewer blocks.
+
+        Returns the application's part of it; nothing when it was written already.
+        """
+        if self.state.height <= self._snapshot_height:
+            return b""
+        app = self.app.snapshot()
+        save_snapshot(self._snapshot, self.state, app)
+        self._snapshot_height = self.state.height
+        return app
+
+    def _offer(self, app: bytes) -> None:
+        if self.shelf is not None and app:
+            self.shelf.put(self.state.height, self.state.app_hash, app)
+
+    def _prune(self) -> None:
+        """Forget blocks that neither the configuration, nor evidence, nor what we offer still needs."""
+        if not self._retain_blocks:
+            return
+        oldest = self.shelf.offers[-1].height if self.shelf and self.shelf.offers else self._snapshot_height
+        below = min(self.state.height - self._retain_blocks + 1, self._snapshot_height, oldest)
+        expired = bisect_left(
+            range(self.store.base, max(below, self.store.base)),
+            True,
+            key=lambda height: not self._is_old(height),
+        )
+        if gone := self.store.prune(self.store.base + expired):
+            log("pruned", blocks=gone, base=self.store.base)
+
+    def _is_old(self, height: int) -> bool:
+        time_ns = self.header_time_ns(height)
+        return time_ns is not None and evidence.is_expired(self, height, time_ns)
 
     def _finalize(self, block: Block) -> BlockResult:
         header, faulty = block.header, evidence.culprits(block.evidence, self)
@@ -193,13 +274,22 @@ class Executor:
         if loaded is None:
             return
         state, app_bytes = loaded
-        stored = self.store.load(state.height)
-        if stored is None or stored.app_hash != state.app_hash:
+        if not self._is_of_store(state):
             log("snapshot_ignored", why="it is not of the stored chain", height=state.height)
             return
         self.app = Application.restore(app_bytes, state.app_hash, self.genesis_members)
         self.state = state
         self._snapshot_height = state.height
+
+    def _is_of_store(self, state: chain.ChainState) -> bool:
+        """Whether the stored blocks hold or directly continue this state."""
+        if (stored := self.store.load(state.height)) is not None:
+            return stored.app_hash == state.app_hash
+        first = self.store.load(self.store.base)
+        if first is None or state.height != self.store.base - 1:
+            return False
+        header = Block.decode(first.block).header
+        return (header.last_block_id, header.app_hash) == (state.last_block_id, state.app_hash)
 
 
 @lru_cache(maxsize=64)

@@ -14,22 +14,29 @@ import asyncio
 from ledger.consensus.admission import NotAdmitted
 from ledger.consensus.inputs import Step
 from ledger.node import messages
-from ledger.node.block_store import BlockStore
 from ledger.node.errors import BlockInvalid, MempoolRefused, PeerMisbehaved
 from ledger.node.evidence_pool import EvidencePool
+from ledger.node.executor import Executor
 from ledger.node.mempool import Mempool
 from ledger.node.messages import (
     BlockHeld,
     BlockWanted,
+    Chunk,
+    ChunkWanted,
     Committed,
     CommittedWanted,
     EvidenceHeld,
+    LightBlockHeld,
+    LightBlockWanted,
     Message,
     ProposedBlock,
+    SnapshotOffered,
+    SnapshotsWanted,
     Status,
     Transactions,
     Votes,
 )
+from ledger.node.newcomer import Newcomer, answers
 from ledger.node.peers import SILENCE_S, Mesh, Peer
 from ledger.node.runtime import ConsensusHost
 from ledger.types.commit import Commit
@@ -38,6 +45,8 @@ from ledger.types.proposal import Proposal
 from ledger.types.proto import ProtoError
 from ledger.types.vote import Vote
 
+REQUESTS = (CommittedWanted, BlockWanted, SnapshotsWanted, ChunkWanted, LightBlockWanted)
+"""What costs us work to answer: counted against the peer's allowance."""
 STALL_S = 0.4
 HEARTBEAT_S = SILENCE_S / 3
 BLOCKS_PER_ANSWER = 50
@@ -54,13 +63,16 @@ class Gossip:
         host: ConsensusHost,
         mempool: Mempool,
         evidence: EvidencePool,
-        store: BlockStore,
+        executor: Executor,
+        newcomer: Newcomer,
     ) -> None:
         self._mesh = mesh
         self._host = host
         self._mempool = mempool
         self._evidence = evidence
-        self._store = store
+        self._executor = executor
+        self._store = executor.store
+        self._newcomer = newcomer
         self._outgoing: list[bytes] = []
         self._seen_steps = -1
         self._since_heartbeat = 0.0
@@ -118,6 +130,8 @@ class Gossip:
     def receive(self, peer: Peer, frame: bytes) -> None:
         """Handle one frame. Raises PeerMisbehaved."""
         message = messages.decode(frame)
+        if isinstance(message, REQUESTS) and not peer.requests.take(asyncio.get_running_loop().time()):
+            return
         try:
             self._dispatch(peer, message)
         except (NotAdmitted, ProtoError, BlockInvalid, EvidenceError) as error:
@@ -135,6 +149,11 @@ class Gossip:
             self._on_evidence(message)
         elif isinstance(message, Status):
             self._on_status(peer, message)
+        elif isinstance(message, SnapshotOffered | Chunk | LightBlockHeld):
+            self._newcomer.heard(peer, message)
+        elif isinstance(message, SnapshotsWanted | ChunkWanted | LightBlockWanted):
+            for answer in answers(message, self._executor, self._host.seen_commit):
+                self._send(peer, answer)
         elif isinstance(message, BlockWanted):
             if (held := self._host.held_block(message.block_hash)) is not None:
                 self._send(peer, BlockHeld(message.height, held))
@@ -164,6 +183,8 @@ class Gossip:
 
     def _on_status(self, peer: Peer, status: Status) -> None:
         peer.height = status.height
+        if self._newcomer.takes_over(status.height):
+            return
         if status.height > self._store.height:
             self._send(peer, CommittedWanted(self._store.height + 1))
         elif status.height < self._store.height:

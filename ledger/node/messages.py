@@ -14,6 +14,7 @@ MAX_TXS = 1_000
 MAX_TX_BYTES = 65_536
 MAX_VOTES = 2_000
 MAX_PIECES = 100
+MAX_CHUNKS = 16_384
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 
 Height = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -22,6 +23,11 @@ Small = Annotated[bytes, msgspec.Meta(max_length=1024)]
 BlockBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_BLOCK_BYTES)]
 CommitBytes = Annotated[bytes, msgspec.Meta(max_length=1024 * 1024)]
 EvidenceBytes = Annotated[bytes, msgspec.Meta(max_length=4096)]
+Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+HeaderBytes = Annotated[bytes, msgspec.Meta(max_length=4096)]
+ChunkBytes = Annotated[bytes, msgspec.Meta(max_length=1024 * 1024)]
+Power = Annotated[int, msgspec.Meta(ge=1, le=2**60)]
+MemberList = Annotated[tuple[tuple[Digest, Power], ...], msgspec.Meta(max_length=1_000)]
 TxBytes = Annotated[bytes, msgspec.Meta(max_length=MAX_TX_BYTES)]
 
 
@@ -90,6 +96,49 @@ class EvidenceHeld(_Message, frozen=True):
     pieces: Annotated[tuple[EvidenceBytes, ...], msgspec.Meta(max_length=MAX_PIECES)]
 
 
+class SnapshotsWanted(_Message, frozen=True):
+    """I am new: which snapshots do you offer?"""
+
+
+class SnapshotOffered(_Message, frozen=True):
+    """A snapshot of the state after block `height`: its root, and the SHA-256 of each chunk."""
+
+    height: Height
+    app_hash: Digest
+    chunks: Annotated[tuple[Digest, ...], msgspec.Meta(min_length=1, max_length=MAX_CHUNKS)]
+
+
+class ChunkWanted(_Message, frozen=True):
+    """Please send this chunk of that snapshot."""
+
+    height: Height
+    index: Round
+
+
+class Chunk(_Message, frozen=True):
+    """One chunk of a snapshot."""
+
+    height: Height
+    index: Round
+    data: ChunkBytes
+
+
+class LightBlockWanted(_Message, frozen=True):
+    """Please send what a light client needs of this height."""
+
+    height: Height
+
+
+class LightBlockHeld(_Message, frozen=True):
+    """Header, commit, and the validators (key, power) of this height and the next."""
+
+    height: Height
+    header: HeaderBytes
+    commit: CommitBytes
+    validators: MemberList
+    next_validators: MemberList
+
+
 Message = (
     Status
     | Transactions
@@ -100,6 +149,12 @@ Message = (
     | CommittedWanted
     | Committed
     | EvidenceHeld
+    | SnapshotsWanted
+    | SnapshotOffered
+    | ChunkWanted
+    | Chunk
+    | LightBlockWanted
+    | LightBlockHeld
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -20,9 +20,11 @@ from ledger.node.log import log
 from ledger.node.membership import Membership
 from ledger.node.mempool import Mempool
 from ledger.node.messages import Message
+from ledger.node.newcomer import Newcomer
 from ledger.node.peers import Mesh, Peer
 from ledger.node.runtime import ConsensusHost
 from ledger.node.signer import GuardFile, Signer
+from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.node.wal import Wal
 from ledger.types.genesis import Genesis
 from ledger.types.ids import address_of
@@ -41,7 +43,14 @@ class Node:
         self.genesis_bytes = home.genesis.read_bytes()
         self.genesis = Genesis.read(self.genesis_bytes)
         self.store = BlockStore(home.blocks)
-        self.executor = Executor(self.genesis, self.store, home.snapshot, self.config.snapshot_every)
+        self.executor = Executor(
+            self.genesis,
+            self.store,
+            home.snapshot,
+            self.config.snapshot_every,
+            SnapshotShelf(home.snapshots),
+            self.config.retain_blocks,
+        )
         self.mempool = Mempool(self._check_tx, self.config.mempool_txs, self.config.mempool_bytes)
         self.evidence = EvidencePool(home.evidence, self.executor)
         self._wal = Wal(home.wal)
@@ -67,7 +76,12 @@ class Node:
             self._received,
             self._connected,
         )
-        self._gossip = Gossip(self.mesh, self.host, self.mempool, self.evidence, self.store)
+        self._newcomer = Newcomer(
+            self.genesis, self.executor, self.mesh, self.config.state_sync_beyond, self._adopted
+        )
+        self._gossip = Gossip(
+            self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
+        )
         self._watch: asyncio.Task[None] | None = None
         self._block_came = asyncio.Event()
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}
@@ -84,6 +98,7 @@ class Node:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
+        self._newcomer.stop()
         self.host.stop()
         await self.mesh.stop()
         self.executor.save_snapshot()
@@ -165,6 +180,13 @@ class Node:
                 future.set_result(None)
             else:
                 future.set_exception(error)
+
+    def _adopted(self) -> None:
+        """A state was taken over, or none was to be had: go on with blocks."""
+        if self.executor.state.height:
+            self.host.adopted()
+            self.mesh.admit(self._membership.now())
+        self._gossip.ask()
 
     def _check_tx(self, wire: bytes) -> Any:
         return self.executor.app.check_tx(wire, time.time_ns() // 1_000_000)

@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ledger.node.errors import PeerMisbehaved
+from ledger.node.limits import Allowance
 from ledger.node.log import log
 
 MAX_FRAME = 8 * 1024 * 1024
@@ -31,6 +32,8 @@ SILENCE_S = 30.0
 HANDSHAKE_S = 5.0
 MAX_PAUSE_S = 0.5
 MAX_STRANGERS = 32
+REQUESTS_PER_S = 100.0
+REQUEST_BURST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Peer:
         self._writer = writer
         self.height = 0
         """The latest block that it says it has."""
+        self.requests = Allowance(REQUESTS_PER_S, REQUEST_BURST)
+        """What it may still ask of us: blocks, chunks and light blocks alike."""
 
     @property
     def moniker(self) -> str:

@@ -6,11 +6,13 @@ logged and answered without its details.
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from ledger.node.log import log
+from ledger.node.mempool import BUSY
 from ledger.node.node import Node
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
@@ -19,7 +21,24 @@ from ledger.node.rpc_subscriptions import Subscriptions
 
 MAX_BODY = 1024 * 1024
 MAX_BATCH = 100
+RETRY_AFTER_S = 1
 _ALL = {**ROUTES, **PROVEN_ROUTES}
+
+
+def _is_busy(answer: Mapping[str, Any]) -> bool:
+    """Whether the pool was too full to take the transaction that was sent."""
+    if "error" in answer:
+        return str(answer["error"].get("data", "")).startswith(f"{BUSY}|")
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        return False
+    check = result.get("check_tx", result)
+    return isinstance(check, dict) and check.get("code") == BUSY
+
+
+def _too_many(answer: dict[str, Any]) -> web.Response:
+    """The answer as HTTP 429: nothing is wrong with the transaction, send it again a little later."""
+    return web.json_response(answer, status=429, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 class Rpc:
@@ -51,6 +70,8 @@ class Rpc:
 
     async def _get(self, request: web.Request) -> web.Response:
         answer = await self._call(request.match_info["route"], Params(dict(request.query), from_uri=True))
+        if _is_busy(answer):
+            return _too_many({"jsonrpc": "2.0", "id": -1, **answer})
         return web.json_response(
             {"jsonrpc": "2.0", "id": -1, **answer}, status=500 if "error" in answer else 200
         )
@@ -64,7 +85,8 @@ class Rpc:
         if isinstance(asked, list):
             batch = [await self._answer(one) for one in asked[:MAX_BATCH]]
             return web.json_response(batch)
-        return web.json_response(await self._answer(asked))
+        answer = await self._answer(asked)
+        return _too_many(answer) if _is_busy(answer) else web.json_response(answer)
 
     async def _answer(self, asked: Any) -> dict[str, Any]:
         if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):

@@ -39,6 +39,8 @@ COMMIT_WAIT_S = 10.0
 def stored_at(node: Node, height: int | None) -> StoredBlock:
     """The block at `height`, or the last one. Raises RpcError."""
     stored = node.store.tip if height is None else node.store.load(height)
+    if stored is None and height is not None and 0 < height < node.store.base:
+        raise internal(f"height {height} is not available, lowest height is {node.store.base}")
     if stored is None:
         raise internal(
             f"height {height} must be less than or equal to the current blockchain height {node.store.height}"
@@ -180,7 +182,7 @@ async def status(node: Node, params: Params) -> dict[str, Any]:
 
 def _sync_info(node: Node) -> dict[str, Any]:
     info: dict[str, Any] = {}
-    for name, stored in (("latest", node.store.tip), ("earliest", node.store.load(1))):
+    for name, stored in (("latest", node.store.tip), ("earliest", node.store.load(node.store.base))):
         header = Block.decode(stored.block).header if stored else None
         info |= {
             f"{name}_block_hash": hex_text(stored.block_hash) if stored else "",
@@ -234,7 +236,7 @@ def _updates(node: Node, height: int) -> list[dict[str, Any]]:
 async def blockchain(node: Node, params: Params) -> dict[str, Any]:
     """Headers from `minHeight` to `maxHeight`, newest first, at most 20."""
     newest = min(params.integer("maxHeight") or node.store.height, node.store.height)
-    oldest = max(params.integer("minHeight") or 1, newest - MAX_PAGE + 1, 1)
+    oldest = max(params.integer("minHeight") or 1, newest - MAX_PAGE + 1, node.store.base)
     metas = [_meta(stored_at(node, height)) for height in range(newest, oldest - 1, -1)]
     return {"last_height": str(node.store.height), "block_metas": metas}
 

@@ -153,7 +153,7 @@ class ConsensusHost:
         if self._previous is not None:
             return core.seen_commit(self._previous)
         tip = self._executor.store.tip
-        return Commit() if tip is None else Commit.decode(tip.commit)
+        return self._executor.adopted_commit if tip is None else Commit.decode(tip.commit)
 
     # --- starting -----------------------------------------------------------------------------
 
@@ -171,6 +171,15 @@ class ConsensusHost:
         log("replayed", height=self.height, inputs=count)
         self._perform_all(unanswered.effects())
         self.wake()
+
+    def adopted(self) -> None:
+        """The executor took a later state over from peers: go on from there."""
+        self._cancel_timers()
+        self._inbox.clear()
+        self._early.clear()
+        self._previous = self._decided = None
+        self._core, self._material = self._fresh_height()
+        self._begin()
 
     def stop(self) -> None:
         """Forget the timers; nothing is fed any more."""

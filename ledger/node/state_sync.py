@@ -1,0 +1,201 @@
+"""State sync: a newcomer takes over the state of a ledger instead of executing all of it.
+
+Rules
+- Peers offer snapshots; nothing that they say is believed. The header after a snapshot's height is verified
+  from the genesis by the light client; the state's root must be its app hash.
+- Each chunk must have the digest that the offer names. Who sends another is dropped, and so is who offered
+  what turns out not to be the state; the next peer, or the next offer, takes its place.
+- A peer that does not answer in time is asked no more in this attempt.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ledger.light.errors import HeaderRefused
+from ledger.light.path import skipping
+from ledger.light.verdict import LightBlock, Options, TrustedState
+from ledger.light.verifier import verify_block, verify_commit
+from ledger.node.errors import PeerMisbehaved
+from ledger.node.log import log
+from ledger.node.messages import (
+    Chunk,
+    ChunkWanted,
+    LightBlockHeld,
+    LightBlockWanted,
+    Message,
+    SnapshotOffered,
+    SnapshotsWanted,
+)
+from ledger.node.peers import Peer
+from ledger.types.block import Commit, Header
+from ledger.types.genesis import Genesis
+from ledger.types.validators import Validator, ValidatorSet
+
+ANSWER_S = 5.0
+OFFERS_S = 1.0
+OFFERS_PER_PEER = 8
+ATTEMPTS = 5
+AT_ONCE = 4
+_OPTIONS = Options(100 * 366 * 24 * 3600 * 1_000_000_000, clock_drift_ns=600 * 1_000_000_000)
+
+Answer = LightBlockHeld | Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A whole state, not yet hashed, and what was verified around it.
+
+    `header` and `commit` are of its height, `after` is the header that follows and names its root.
+    """
+
+    snapshot: bytes
+    header: Header
+    commit: Commit
+    after: Header
+    offer: SnapshotOffered
+    peers: tuple[Peer, ...]
+
+
+@dataclass(slots=True)
+class StateSync:
+    """One newcomer's attempts. `send(peer, message)`, `peers()` and `drop(peer, why)` reach the mesh."""
+
+    genesis: Genesis
+    peers: Callable[[], list[Peer]]
+    send: Callable[[Peer, Message], None]
+    drop: Callable[[Peer, str], None]
+    clock_ns: Callable[[], int] = time.time_ns
+    _offers: dict[SnapshotOffered, list[Peer]] = field(default_factory=dict)
+    _refused: set[SnapshotOffered] = field(default_factory=set)
+    _waiting: dict[tuple[bytes, type, int, int], asyncio.Future[Answer]] = field(default_factory=dict)
+
+    def heard(self, peer: Peer, message: SnapshotOffered | Answer) -> None:
+        """A peer's answer; what nobody asked for is passed over."""
+        if isinstance(message, SnapshotOffered):
+            if sum(peer in offering for offering in self._offers.values()) < OFFERS_PER_PEER:
+                self._offers.setdefault(message, []).append(peer)
+            return
+        index = message.index if isinstance(message, Chunk) else 0
+        waiting = self._waiting.get((peer.address.certificate, type(message), message.height, index))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
+
+    def refuse(self, synced: Synced, why: str) -> None:
+        """The chunks were as offered, but they are not the state: never take this offer again."""
+        self._refused.add(synced.offer)
+        for peer in synced.peers:
+            self.drop(peer, why)
+
+    async def run(self) -> Synced | None:
+        """A state to take over; None when nobody offers one that can be verified."""
+        for _attempt in range(ATTEMPTS):
+            self._offers.clear()
+            for peer in self.peers():
+                self.send(peer, SnapshotsWanted())
+            await asyncio.sleep(OFFERS_S)
+            for offer in sorted(self._offers, key=lambda one: one.height, reverse=True):
+                if offer in self._refused:
+                    continue
+                synced = await self._take(offer, self._offers[offer])
+                if synced is not None:
+                    return synced
+        return None
+
+    async def _take(self, offer: SnapshotOffered, peers: list[Peer]) -> Synced | None:
+        for peer in list(peers):
+            try:
+                after = await self._verified(peer, offer.height + 1)
+                if after.header.app_hash != offer.app_hash:
+                    raise PeerMisbehaved("a snapshot of the verified state", "one of another")
+                before = await self._linked(peer, after.header)
+                snapshot = await self._chunks(offer, peers)
+            except (PeerMisbehaved, HeaderRefused, ValueError) as error:
+                self.drop(peer, str(error))
+                peers.remove(peer)
+            except TimeoutError:
+                peers.remove(peer)
+            else:
+                if snapshot is not None:
+                    return Synced(snapshot, before.header, before.commit, after.header, offer, tuple(peers))
+        return None
+
+    async def _verified(self, peer: Peer, height: int) -> LightBlock:
+        """The peer's block of `height`, verified from the genesis."""
+        target = await self._light_block(peer, height)
+        way = skipping(TrustedState.of_genesis(self.genesis), target, _OPTIONS, self.clock_ns())
+        try:
+            wanted = next(way)
+            while True:
+                wanted = way.send(await self._light_block(peer, wanted))
+        except StopIteration:
+            return target
+
+    async def _linked(self, peer: Peer, after: Header) -> LightBlock:
+        """The block that `after`, which is verified, names as the one before it."""
+        block = await self._light_block(peer, after.height - 1)
+        if block.header.hash != after.last_block_id.hash or not verify_block(block).ok:
+            raise PeerMisbehaved(f"block {after.height - 1} as its successor names it", "another")
+        named = after.last_block_id
+        if not verify_commit(block.commit, block.validators, after.chain_id, block.height, named).ok:
+            raise PeerMisbehaved(f"the commit of block {block.height}", "one of another block")
+        return block
+
+    async def _light_block(self, peer: Peer, height: int) -> LightBlock:
+        answer = await self._ask(peer, LightBlockWanted(height), LightBlockHeld, height)
+        assert isinstance(answer, LightBlockHeld)
+        block = LightBlock(
+            Header.decode(answer.header),
+            Commit.decode(answer.commit),
+            _set(answer.validators),
+            _set(answer.next_validators),
+        )
+        if block.height != height:
+            raise PeerMisbehaved(f"a header of height {height}", f"one of {block.height}")
+        return block
+
+    async def _chunks(self, offer: SnapshotOffered, peers: list[Peer]) -> bytes | None:
+        """All chunks from whoever offers the same; None when nobody is left that sends one of them."""
+        got: list[bytes | None] = []
+        for first in range(0, len(offer.chunks), AT_ONCE):
+            indices = range(first, min(first + AT_ONCE, len(offer.chunks)))
+            got += await asyncio.gather(*(self._chunk(offer, index, peers) for index in indices))
+        found = [chunk for chunk in got if chunk is not None]
+        return b"".join(found) if len(found) == len(offer.chunks) else None
+
+    async def _chunk(self, offer: SnapshotOffered, index: int, peers: list[Peer]) -> bytes | None:
+        while peers:
+            peer = peers[index % len(peers)]
+            try:
+                answer = await self._ask(peer, ChunkWanted(offer.height, index), Chunk, offer.height, index)
+            except TimeoutError:
+                _without(peers, peer)
+                continue
+            assert isinstance(answer, Chunk)
+            if hashlib.sha256(answer.data).digest() == offer.chunks[index]:
+                return answer.data
+            log("chunk_refused", height=offer.height, index=index, peer=peer.moniker)
+            self.drop(peer, f"chunk {index} of snapshot {offer.height} is not the one that it offered")
+            _without(peers, peer)
+        return None
+
+    async def _ask(self, peer: Peer, message: Message, kind: type, height: int, index: int = 0) -> Answer:
+        key = (peer.address.certificate, kind, height, index)
+        future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        self.send(peer, message)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await future
+        finally:
+            self._waiting.pop(key, None)
+
+
+def _set(members: tuple[tuple[bytes, int], ...]) -> ValidatorSet:
+    return ValidatorSet.of(Validator.of(public_key, power) for public_key, power in members)
+
+
+def _without(peers: list[Peer], peer: Peer) -> None:
+    if peer in peers:
+        peers.remove(peer)
