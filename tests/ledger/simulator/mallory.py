@@ -1,4 +1,4 @@
-"""Mallory's validators: they say something different to everybody, at the times that hurt."""
+"""Mallory's validators: something different to everybody, or one lie to all, at the times that hurt."""
 
 from ledger.consensus.inputs import BlockKnown, Input, ProposalReceived, VoteReceived
 from ledger.types.ids import NIL, BlockID
@@ -18,7 +18,9 @@ class Mallory:
         self._lies = 0
 
     def lie(self) -> None:
-        """For a height and round that somebody is in: proposals and votes, another for each hearer."""
+        """For a height and round that somebody is in: proposals and votes. Half of the time each hearer gets
+        another, half of the time all get the same, so that a broken lock meets a liar who knows what it wants.
+        """
         cluster = self._cluster
         choice, random = cluster.random.choice, cluster.random.random
         target: Host = choice([host for host in cluster.hosts if not host.done] or cluster.hosts)
@@ -33,18 +35,20 @@ class Mallory:
         known = [block_id for block_id in known if cluster.block(block_id).height == height]
         proposes = validators.proposer_at(round_).address == address
         fresh = self._fresh(target, height) if proposes else []
+        united, offer = random() < 0.5, choice([*fresh, *known, NIL])
         for host in cluster.hosts:
             if host.state.height > height:
                 continue
             if proposes:
-                block_id: BlockID = choice(fresh + known)
-                pol = int(random() * (round_ + 1)) - 1
+                block_id: BlockID = offer if united and offer != NIL else choice(fresh + known)
+                pol = -1 if united else int(random() * (round_ + 1)) - 1
                 self._tell(
                     host, self._known(block_id), ProposalReceived(Proposal(height, round_, pol, block_id))
                 )
             for type_ in (VoteType.PREVOTE, VoteType.PRECOMMIT):
                 time_ns = GENESIS_NS + choice((-DECADE_NS, cluster.now * 1_000_000, DECADE_NS))
-                vote = Vote(type_, height, round_, choice([*known, NIL]), time_ns, address, index, bytes(64))
+                value = offer if united else choice([*known, NIL])
+                vote = Vote(type_, height, round_, value, time_ns, address, index, bytes(64))
                 self._tell(host, VoteReceived(vote))
 
     def _tell(self, host: Host, *inputs: Input) -> None:

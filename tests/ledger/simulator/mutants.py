@@ -75,8 +75,10 @@ PLANTED = {
         Bugs(), replace(profiles.LIGHT, partitions=3, loss=0.3), "fork|halted", two_faults
     ),
     "quorum of 2f, twins": Planted(Bugs(), profiles.TWINS, "fork|halted", two_faults),
-    "lock ignored": Planted(Bugs(_with(on_new_proposal, _forgetful_proposal)), profiles.LOSSY, "fork|halted"),
-    "lock dropped": Planted(Bugs(_with(on_polka, _unlocking_polka)), profiles.LOSSY, "fork|halted"),
+    "lock ignored": Planted(
+        Bugs(_with(on_new_proposal, _forgetful_proposal)), profiles.HIDDEN, "fork|halted"
+    ),
+    "lock dropped": Planted(Bugs(_with(on_polka, _unlocking_polka)), profiles.HIDDEN, "fork|halted"),
     "broadcast before log": Planted(Bugs(says_before_log=True), profiles.POWER, "forgotten"),
     "double-sign guard off": Planted(Bugs(guarded=False), profiles.WIPED, "two voices"),
     "invalid blocks believed": Planted(

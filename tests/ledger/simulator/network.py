@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 
 from ledger.consensus.inputs import Input, ProposalReceived, VoteReceived
+from ledger.types.vote import VoteType
 from tests.ledger.simulator.profile import Profile
 
 CALM_DELAY = 20
@@ -32,6 +33,8 @@ class Network:
             return 1 + int(self._random() * CALM_DELAY)
         if (sender in self.cut) != (hearer in self.cut) or self._random() < self._profile.loss:
             return None
+        if self._profile.hidden and _is_precommit(inputs) and self._random() < self._profile.hidden:
+            return None
         if self._groups and any(self._parted(sender, hearer, _round_of(one)) for one in inputs):
             return None
         return 1 + int(self._random() * self._profile.delay)
@@ -41,6 +44,10 @@ class Network:
             return False
         groups = self._groups[round_]
         return groups[sender] != groups[hearer]
+
+
+def _is_precommit(inputs: Iterable[Input]) -> bool:
+    return any(isinstance(one, VoteReceived) and one.vote.type is VoteType.PRECOMMIT for one in inputs)
 
 
 def _round_of(happened: Input) -> int:

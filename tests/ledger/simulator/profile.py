@@ -10,6 +10,7 @@ class Profile:
 
     `split_rounds`: in each of these first rounds the validators are parted anew, by round and not by time.
     `cuts`: power cuts, each during some later write to the log, the guard or the block store.
+    `hidden`: how many precommits are lost on top of `loss`: it makes locks and decisions that few know of.
     `power`: each validator's voting power. `skew`: clocks are up to this much early or late.
     """
 
@@ -21,6 +22,7 @@ class Profile:
     give_up_at: int = 20_000
     delay: int = 60
     loss: float = 0.1
+    hidden: float = 0.0
     partitions: int = 1
     cuts: int = 1
     byzantine: int = 1
@@ -41,6 +43,7 @@ ROUGH = Profile("rough", delay=250, loss=0.4, partitions=3, cuts=2, calm_at=1500
 POWER = Profile("power", delay=120, loss=0.3, partitions=2, cuts=12, calm_at=1500, byzantine=0, heights=2)
 POWER_LIAR = replace(POWER, name="power-liar", byzantine=1, heights=1)
 LOSSY = Profile("lossy", delay=120, loss=0.5, partitions=4, cuts=0, calm_at=2500)
+HIDDEN = Profile("hidden", loss=0.1, hidden=0.8, cuts=0, calm_at=2000)
 LIARS = Profile("liars", cuts=0, partitions=0, loss=0.0, heights=2)
 TWINS = Profile("twins", byzantine=0, twins=1, split_rounds=6, loss=0.0, partitions=0, cuts=0, calm_at=3000)
 TWINS_POWER = replace(TWINS, name="twins-power", cuts=3, heights=2, loss=0.1)
@@ -62,6 +65,7 @@ PROFILES = {
         POWER,
         POWER_LIAR,
         LOSSY,
+        HIDDEN,
         LIARS,
         TWINS,
         TWINS_POWER,
@@ -75,7 +79,7 @@ PROFILES = {
         TEN_MIXED,
     )
 }
-_RARE = [HEIGHTS, ROUGH, POWER, POWER_LIAR, LOSSY, LIARS, TWINS_POWER, FLIPPED, WIPED, SMALL_POWER]
+_RARE = [HEIGHTS, ROUGH, POWER, POWER_LIAR, LOSSY, HIDDEN, LIARS, TWINS_POWER, FLIPPED, WIPED, SMALL_POWER]
 _LARGE = [SEVEN, TWINS_SEVEN, SEVEN_MIXED, TEN, TEN_MIXED]
 
 
