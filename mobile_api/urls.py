@@ -24,6 +24,7 @@ page_urls = [
     path("patient/requests/<opaque:request_id>/", patient_pages.request_page, name="patient-request"),
     path("patient/records/<uuid:record_id>/", patient_pages.record_page, name="patient-record"),
     path("patient/looked/", patient_pages.looked, name="patient-looked"),
+    path("patient/settings/", patient_pages.settings_page, name="patient-settings"),
     path("clinician/", clinician_pages.home, name="clinician-home"),
     path("clinician/device/", clinician_pages.device, name="clinician-device"),
     path("clinician/requests/<opaque:request_id>/", clinician_pages.request_page, name="clinician-request"),

@@ -91,6 +91,13 @@ DEVICES: dict[str, Promise] = {
     "revoked": _("Revoked"),
     "rejected": _("Rejected by the ledger"),
 }
+# A person's pairwise DID with one organisation.
+DIDS: dict[str, Promise] = {
+    "none": _("No key yet"),
+    "pending": _("Being registered"),
+    "registered": _("Registered"),
+    "rejected": _("Rejected by the ledger"),
+}
 # Parts of a claim that are records of their own: `Claim.items`.
 PARTS: dict[str, Promise] = {
     "administrative": _("who and when"),
@@ -109,6 +116,7 @@ WORDS = {
     "state": STATES,
     "part": PARTS,
     "device": DEVICES,
+    "did": DIDS,
 }
 
 

@@ -20,7 +20,7 @@ from interop.fhir.outcome import Issue, Refused
 from interop.services.files import FileResult, Source, files_ingest
 from wallet import api as wallet
 
-SHOWN = 50
+A_PAGE = 20
 STATES = {
     "awaiting_key": _("waits for the patient's key"),
     "anchoring": _("on its way to the ledger"),
@@ -116,10 +116,27 @@ def _sent(source: Source, results: list[FileResult]) -> Sent:
     return Sent(source.name, sum(r.new for r in results), sum(r.known for r in results), issues)
 
 
+def _page_number(request: HttpRequest) -> int:
+    """`?page=`, from 1; anything else is the first."""
+    asked = request.GET.get("page", "")
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 1
+
+
 def _page(
     request: HttpRequest, hospital: Organisation, form: UploadForm, sent: list[Sent], status: int = 200
 ) -> HttpResponse:
-    uploads = wallet.uploads_for_organisation(organisation_id=hospital.id, limit=SHOWN)
-    rows = [(upload, STATES.get(upload.record.state, upload.record.state)) for upload in uploads]
-    context = {"hospital": hospital, "form": form, "sent": sent, "rows": rows}
+    number = _page_number(request)
+    # One more than is shown tells whether there is a next page.
+    uploads = wallet.uploads_for_organisation(organisation_id=hospital.id, limit=number * A_PAGE + 1)
+    shown = uploads[(number - 1) * A_PAGE : number * A_PAGE]
+    rows = [(upload, STATES.get(upload.record.state, upload.record.state)) for upload in shown]
+    older = number + 1 if len(uploads) > number * A_PAGE else 0
+    context = {
+        "hospital": hospital,
+        "form": form,
+        "sent": sent,
+        "rows": rows,
+        "newer": number - 1,
+        "older": older,
+    }
     return render(request, "interop/desk.html", context, status=status)

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import segno
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.api import Role
 from mobile_api.guards import page, person_of
@@ -18,6 +22,21 @@ from mobile_api.words import dictionary
 from wallet import api as wallet
 
 LIVE = ("signed", "active")
+LOOKS_A_PAGE = 10
+# The patient's choice for an emergency in which nobody can be asked: code, name, what it means.
+EMERGENCY: list[tuple[str, Promise, Promise]] = [
+    (
+        "allow",
+        gettext_lazy("Yes, everything"),
+        gettext_lazy("Doctors may open my whole record when I cannot be asked."),
+    ),
+    (
+        "summary",
+        gettext_lazy("Only what keeps me safe"),
+        gettext_lazy("They may see allergies, medication and problems, nothing else."),
+    ),
+    ("never", gettext_lazy("Never"), gettext_lazy("Nobody opens anything without my yes, not even then.")),
+]
 SENSITIVE = ("R", "V")
 
 
@@ -33,6 +52,14 @@ class TypeGroup:
         return sum(record.label in SENSITIVE for record in self.records)
 
 
+@dataclass(frozen=True)
+class Look:
+    """One act of opening and the consent it was made under."""
+
+    access: wallet.AccessView
+    consent: wallet.ConsentView | None
+
+
 def code_picture(code: str) -> SafeString:
     """The patient code as a QR code (SVG, drawn here: the page needs no script for it)."""
     picture = segno.make(f"salus:{code}", error="m")
@@ -44,6 +71,12 @@ def grouped(records: list[wallet.RecordView]) -> list[TypeGroup]:
     """Records by type, the most frequent first."""
     counts = Counter(record.type for record in records)
     return [TypeGroup(type_, [r for r in records if r.type == type_]) for type_, _ in counts.most_common()]
+
+
+def page_number(request: HttpRequest) -> int:
+    """`?page=`, from 1; anything else is the first."""
+    asked = request.GET.get("page", "")
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 1
 
 
 def enrolled(person_id: uuid.UUID) -> wallet.PatientProfile:
@@ -137,8 +170,36 @@ def record_page(request: HttpRequest, record_id: uuid.UUID) -> HttpResponseBase:
 
 @page(Role.PATIENT)
 def looked(request: HttpRequest) -> HttpResponseBase:
-    """Every act of opening: who, in which role, when, what, under which consent."""
+    """Every act of opening, newest first, in pages: who, when, what, why, under which consent."""
     person_id = person_of(request).id
     profile = enrolled(person_id)
-    context = {"accesses": wallet.who_looked(person_id=person_id), "config": page_settings(profile)}
+    number = page_number(request)
+    # One more than is shown tells whether there is a next page.
+    found = wallet.who_looked(person_id=person_id, limit=number * LOOKS_A_PAGE + 1)
+    consents = {c.consent_id: c for c in wallet.consents_for_patient(person_id=person_id)}
+    shown = found[(number - 1) * LOOKS_A_PAGE : number * LOOKS_A_PAGE]
+    context = {
+        "looks": [Look(access, consents.get(access.consent_id)) for access in shown],
+        "newer": number - 1,
+        "older": number + 1 if len(found) > number * LOOKS_A_PAGE else 0,
+        "config": page_settings(profile),
+    }
     return render(request, "patient/looked.html", context)
+
+
+@page(Role.PATIENT)
+def settings_page(request: HttpRequest) -> HttpResponseBase:
+    """What the patient decides once: the emergency choice, the language; and where the keys are."""
+    person_id = person_of(request).id
+    profile = enrolled(person_id)
+    if request.method == "POST":
+        try:
+            choice = request.POST.get("choice", "")
+            wallet.patient_set_emergency_choice(person_id=person_id, choice=choice)
+        except wallet.Invalid:
+            messages.error(request, _("Choose one of the three."), extra_tags="bad")
+        else:
+            messages.success(request, _("Your choice is kept."), extra_tags="ok")
+        return redirect("mobile_api:patient-settings")
+    context = {"profile": profile, "choices": EMERGENCY, "config": page_settings(profile)}
+    return render(request, "patient/settings.html", context)

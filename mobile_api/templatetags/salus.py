@@ -1,7 +1,7 @@
 """What every template may say: the page's settings for JavaScript, names, times, words for codes."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import template
@@ -52,7 +52,21 @@ def moment(ms: int | None) -> datetime | None:
 def when(ms: int | None) -> str:
     """Milliseconds since 1970 as the reader writes a date and a time."""
     at = moment(ms)
-    return "" if at is None else f"{formats.date_format(at, 'DATE_FORMAT')} {formats.time_format(at, 'H:i')}"
+    return "" if at is None else f"{formats.date_format(at, _day_form())} {formats.date_format(at, 'H:i')}"
+
+
+@register.filter
+def day(iso: str) -> str:
+    """A day as `YYYY-MM-DD` the way the reader writes it; anything else stands for itself."""
+    try:
+        return formats.date_format(date.fromisoformat(iso), _day_form())
+    except ValueError:
+        return iso
+
+
+def _day_form() -> str:
+    """As the scripts' `Intl` writes a day, so that one page has one form."""
+    return "Y年n月j日" if (translation.get_language() or "").startswith("zh") else "j M Y"
 
 
 @register.filter

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from django import template
-from django.utils import formats, timezone
+from django.utils import formats, timezone, translation
 
 register = template.Library()
 
@@ -12,7 +12,8 @@ register = template.Library()
 def clock(ms: int) -> str:
     """Milliseconds since 1970 as date and time to the second, in the reader's time zone."""
     at = timezone.localtime(datetime.fromtimestamp(ms / 1000, UTC))
-    return f"{formats.date_format(at, 'DATE_FORMAT')} {formats.time_format(at, 'H:i:s')}"
+    day = "Y年n月j日" if (translation.get_language() or "").startswith("zh") else "j M Y"
+    return formats.date_format(at, f"{day} H:i:s")
 
 
 @register.filter

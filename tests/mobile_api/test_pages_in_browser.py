@@ -101,7 +101,7 @@ def test_a_closed_chart_leaves_nothing_on_the_page(open_page: Any) -> None:
 
 def test_a_record_that_cannot_be_read_is_said(open_page: Any) -> None:
     page = open_page("okafor", "/clinician/device/", 1280)
-    assert "1 records could not be shown." in shown(page, b"{ not json")["text"]
+    assert "1 record could not be shown." in shown(page, b"{ not json")["text"]
 
 
 def test_results_show_unit_range_flag_and_trend(open_page: Any) -> None:

@@ -29,6 +29,18 @@ export function note(tone, title, text = "") {
     el("p", {}, el("strong", {}, title), text ? ` ${text}` : ""));
 }
 
+/** Says something to those who listen to the page; nothing moves on the screen. @param {string} text */
+export function announce(text) {
+  byId("announce").textContent = text;
+}
+
+/** Moves the reader (and the keyboard) to what has just appeared. @param {HTMLElement} place */
+export function moveTo(place) {
+  place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+  place.scrollIntoView({ block: "start" });
+}
+
 /** Words for what a device's own key store or checks can refuse. */
 const DEVICE = () => ({
   missing: [gettext("The keys for this are not on this device."), gettext("Use the device that holds them.")],

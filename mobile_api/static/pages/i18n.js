@@ -55,6 +55,9 @@ export const moment = (ms) => momentForm.format(new Date(ms));
 /** @param {number} value */
 export const number = (value) => numberForm.format(value);
 
+/** Several things in one line, as the language joins them. @param {string[]} things */
+export const listed = (things) => things.filter(Boolean).join(locale === "zh-Hans" ? "、" : ", ");
+
 /** A length of time in the largest two units that a person would say. @param {number} ms */
 export function duration(ms) {
   const minutes = Math.max(0, Math.floor(ms / 60_000));

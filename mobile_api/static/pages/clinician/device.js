@@ -12,7 +12,7 @@ function step(done) {
   byId("progress").hidden = false;
   byId("bar").value = done;
   byId("steps").replaceChildren(...STEPS().map((name, i) => el("li", { class: "row" }, name,
-    i < done ? el("span", { class: "badge ok" }, "✓") : i === done ? el("span", { class: "badge warn" }, "…") : "")));
+    i < done ? el("span", { class: "badge ok" }, `✓ ${gettext("done")}`) : i === done ? el("span", { class: "badge warn" }, gettext("under way")) : "")));
 }
 
 let leaving = false;

@@ -70,7 +70,7 @@ byId("scan").addEventListener("click", async () => {
     showError(byId("scan-note"), error);
   } finally {
     camera.hidden = true;
-    field.focus();
+    (field.value ? form.querySelector("[name=preset]") : field).focus();
   }
 });
 

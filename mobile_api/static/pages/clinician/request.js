@@ -1,9 +1,9 @@
 /** One request at the bedside: says truthfully where it stands, opens by itself, closes when the consent ends. */
 import { config } from "../config.js";
 import { keepTicking, tick } from "../countdown.js";
-import { busy, byId, el, note, showError } from "../dom.js";
+import { announce, busy, byId, el, note, showError } from "../dom.js";
 import { getJson, postJson } from "../http.js";
-import { gettext, interpolate, moment } from "../i18n.js";
+import { gettext, interpolate, moment, ngettext } from "../i18n.js";
 import { follow } from "../live.js";
 import { Chart } from "../record/chart.js";
 import { registerWorker } from "../shell.js";
@@ -19,6 +19,7 @@ let opening = null;
 let timer = 0;
 let pause = FIRST_PAUSE_MS; // before the next try while the ledger does not answer
 let painted = false;
+let total = 0; // records that the open consent covers
 let known = null; // this page's request, once the server has shown it
 
 const WORDS = () => ({
@@ -36,7 +37,9 @@ const WORDS = () => ({
 function say(state, ...more) {
   const [title, next] = WORDS()[state];
   panel.dataset.state = state;
-  byId("waiting").replaceChildren(el("p", { id: "waiting-text", role: "status" }, el("strong", {}, title), " ", next), ...more);
+  // The end of a permission interrupts what is being read aloud.
+  const role = ["revoked", "ended", "rejected"].includes(state) ? "alert" : "status";
+  byId("waiting").replaceChildren(el("p", { id: "waiting-text", role }, el("strong", {}, title), " ", next), ...more);
   byId("withdraw").hidden = state !== "requested";
 }
 
@@ -67,7 +70,8 @@ function showActive(consent) {
   byId("withdraw").hidden = true;
   byId("waiting").replaceChildren(el("div", { class: "row" },
     el("span", {}, el("span", { class: "badge ok" }, gettext("Open")), " ", interpolate(gettext("until %(time)s"), { time: moment(consent.valid_until) })),
-    el("span", { class: "quiet countdown", "data-until": consent.valid_until })));
+    el("span", { id: "count" }), el("span", { class: "quiet countdown", "data-until": consent.valid_until }),
+    el("button", { type: "button", class: "outline secondary", onclick: () => print() }, gettext("Print"))));
   tick();
 }
 
@@ -85,9 +89,12 @@ async function open(request, consent) {
   showActive(grant.consent);
   closeOnTime(grant.consent.valid_until);
   chart.setCode(request.patient_code);
+  total = grant.records.length;
+  count();
   const { failed, said } = await openAll(request, grant, { signal: opening.signal, show, onKeys });
+  if (!opening.signal.aborted) announce(count());
   if (failed && !opening.signal.aborted) {
-    result.replaceChildren(note("warn", interpolate(gettext("%(n)s records could not be opened."), { n: failed }),
+    result.replaceChildren(note("warn", interpolate(ngettext("%(n)s record could not be opened.", "%(n)s records could not be opened.", failed), { n: failed }),
       said?.message ?? gettext("Reload to try them again; the patient will see it.")));
   }
   performance.mark("all-records");
@@ -99,9 +106,18 @@ function onKeys() {
   result.replaceChildren();
 }
 
+/** How much of what was granted is on the page: true at every moment. */
+function count() {
+  const words = interpolate(gettext("%(n)s of %(all)s records shown"), { n: chart.shown, all: total });
+  const place = byId("count");
+  if (place) place.textContent = words;
+  return words;
+}
+
 /** The first record on the screen ends the journey that is measured. */
 function show(record, bytes) {
   chart.add(bytes, record.source);
+  count();
   if (painted) return;
   painted = true;
   requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("first-paint-record")));

@@ -1,7 +1,7 @@
 /** Claims and settlements under a payment consent, through the FHIR face. */
 import { config } from "../config.js";
-import { busy, byId, note, showError } from "../dom.js";
-import { gettext } from "../i18n.js";
+import { announce, busy, byId, note, showError } from "../dom.js";
+import { gettext, interpolate, ngettext } from "../i18n.js";
 import { SECTIONS } from "../record/sections.js";
 
 const TYPES = ["ExplanationOfBenefit", "Claim"];
@@ -33,6 +33,7 @@ byId("read").addEventListener("click", async (event) => {
   try {
     const resources = (await busy(event.target, () => Promise.all(TYPES.map(search)))).flat();
     const section = SECTIONS().find(({ types }) => types.includes("Claim"));
+    announce(interpolate(ngettext("%(n)s document shown", "%(n)s documents shown", resources.length), { n: resources.length }));
     byId("claims").replaceChildren(resources.length ? section.draw(resources) : note("", gettext("The consent covers no claims."), ""));
   } catch (error) {
     showError(byId("result"), error);

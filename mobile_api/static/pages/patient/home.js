@@ -1,7 +1,7 @@
 /** The patient's home: rings when a request comes, stops permissions, redraws itself. */
 import { config } from "../config.js";
 import { keepTicking, tick } from "../countdown.js";
-import { busy, byId, note, showError } from "../dom.js";
+import { announce, busy, byId, note, showError } from "../dom.js";
 import { postJson } from "../http.js";
 import { gettext, interpolate, ngettext } from "../i18n.js";
 import { follow, redraw } from "../live.js";
@@ -78,5 +78,8 @@ registerWorker();
 warnAboutKeys().catch((error) => showError(byId("device-note"), error));
 follow(async (entries) => {
   await redraw(() => tick());
-  if (entries.some((entry) => entry.kind === "request.waiting") && live.querySelector("[data-request]")) ring();
+  if (entries.some((entry) => entry.kind === "request.waiting") && live.querySelector("[data-request]")) {
+    ring();
+    announce(gettext("A request is waiting"));
+  }
 });

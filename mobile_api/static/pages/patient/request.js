@@ -1,8 +1,8 @@
 /** One request: who, why, what, how long; narrowed if the patient wants; approved or refused with one tap. */
 import { config } from "../config.js";
-import { busy, byId, note, showError } from "../dom.js";
+import { announce, busy, byId, moveTo, note, showError } from "../dom.js";
 import { getJson, postJson } from "../http.js";
-import { gettext } from "../i18n.js";
+import { gettext, interpolate, ngettext } from "../i18n.js";
 import { follow } from "../live.js";
 import { registerWorker } from "../shell.js";
 import { draft, prepare, signed } from "./approval.js";
@@ -25,7 +25,7 @@ async function load() {
   const detail = await getJson(`/api/patient/requests/${config.request}`);
   const profile = await getJson("/api/patient/profile");
   Object.assign(state, { detail: { ...detail, ledger: profile.ledger }, skew: detail.server_time - Date.now() });
-  if (detail.request.state !== "requested") return showOutcome(place, detail.request);
+  if (detail.request.state !== "requested") return showAnswer(detail.request);
   state.verified = await checkRequester(state.detail, profile.code, now()).then((ok) => ({ ok }), (bad) => ({ bad }));
   const records = detail.records.map(({ record }) => record);
   const { document } = detail.request;
@@ -75,12 +75,20 @@ async function reshape() {
     const prepared = config.custody === "custodial" ? {} : await prepare(state.detail, state.picked, shown.artefact, await state.keys);
     if (run !== state.run) return undefined;
     state.prepared = prepared;
+    announce(chosenWords());
     return state.view.ready(true);
   } catch (error) {
     if (run !== state.run) return undefined;
     if (error.code === "nothing_left") return state.view.text(null);
     return showError(result, error);
   }
+}
+
+/** What a listener hears after each change, instead of the whole text again. */
+function chosenWords() {
+  const n = state.picked.records.length;
+  return interpolate(ngettext("%(n)s record is chosen. You can approve or refuse.",
+    "%(n)s records are chosen. You can approve or refuse.", n), { n });
 }
 
 async function approve(button, pin) {
@@ -116,18 +124,26 @@ async function afterRefusal(error) {
 
 async function answered(consent) {
   forgetKeys();
-  await showOutcome(place, { ...state.detail.request, state: "granted", consent_id: consent.consent_id }, consent);
+  await showAnswer({ ...state.detail.request, state: "granted", consent_id: consent.consent_id }, consent);
   result.replaceChildren();
+  moveTo(place);
 }
 
 async function refuse(button) {
   try {
     const request = await busy(button, () => postJson(`/api/patient/requests/${config.request}/refuse`, {}));
     forgetKeys();
-    await showOutcome(place, request);
+    await showAnswer(request);
+    moveTo(place);
   } catch (error) {
     showError(result, error);
   }
+}
+
+/** The question has its answer: the page says so from its heading on. */
+async function showAnswer(request, consent = null) {
+  byId("question").textContent = gettext("Your answer");
+  await showOutcome(place, request, consent);
 }
 
 function forgetKeys() {
@@ -141,7 +157,7 @@ async function onEntries(entries) {
   const fresh = await getJson(`/api/patient/requests/${config.request}`);
   if (fresh.request.state !== "requested") {
     forgetKeys();
-    await showOutcome(place, fresh.request);
+    await showAnswer(fresh.request);
   }
 }
 

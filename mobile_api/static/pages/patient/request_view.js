@@ -101,7 +101,7 @@ function decide(state, act, ready, text) {
 
 /** Draws everything; returns what changes later: `text(words or null)` and `ready(bool)`. */
 export function draw(place, state, act) {
-  const text = el("div", { class: "consent-text", "aria-live": "polite" });
+  const text = el("div", { class: "consent-text" });
   const ready = { button: null };
   const parts = [who(state), why(state)];
   if (!state.verified.bad) parts.push(what(state, act.change), howLong(state, act.change));

@@ -3,24 +3,29 @@
  * everything at once: bytes are overwritten, elements removed.
  */
 import { el, note } from "../dom.js";
-import { gettext, interpolate } from "../i18n.js";
+import { gettext, interpolate, listed, ngettext } from "../i18n.js";
 import { config } from "../config.js";
-import { cameFrom, resourcesIn } from "./fhir.js";
+import { cameFrom, inLanguage, resourcesIn } from "./fhir.js";
 import { SECTIONS, heading, other } from "./sections.js";
 import { isArchive } from "./archive.js";
 import { ImageStack } from "./images.js";
+
+const panel = (place, title, ...body) => el("section.panel", { "data-place": place }, el("h2", {}, title), body);
 
 export class Chart {
   #root;
   #code;
   #resources = new Map();
   #images = null;
+  #imagesFrom = new Set();
+  #shown = 0;
   #broken = 0;
   #drawn = 0;
 
   /** @param {HTMLElement} root @param {string} code the patient's code, shown beside the name */
   constructor(root, code) {
     this.#root = root;
+    root.classList.add("chart");
     this.#code = code;
   }
 
@@ -32,13 +37,24 @@ export class Chart {
   /** Takes one record's plaintext (and the organisation it came from) and draws soon. A record that cannot be read is said, never skipped in silence. */
   add(bytes, source = null) {
     try {
-      if (isArchive(bytes)) this.#images = (this.#images ?? new ImageStack()).add(bytes);
+      if (isArchive(bytes)) this.#picture(bytes, source);
       else for (const resource of resourcesIn(bytes)) this.#keep(resource, source);
+      this.#shown += 1;
     } catch (error) {
       this.#broken += 1;
       console.warn("a record could not be shown:", error?.name);
     }
     if (!this.#drawn) this.#drawn = requestAnimationFrame(() => this.draw());
+  }
+
+  /** How many records are on the page. */
+  get shown() {
+    return this.#shown;
+  }
+
+  #picture(bytes, source) {
+    this.#images = (this.#images ?? new ImageStack()).add(bytes);
+    if (source) this.#imagesFrom.add(inLanguage([source.name, source.name_zh]));
   }
 
   #keep(resource, source) {
@@ -52,9 +68,20 @@ export class Chart {
     this.#drawn = 0;
     this.#root.hidden = false;
     const patient = this.#resources.get("Patient")?.[0];
+    const unread = ngettext("%(n)s record could not be shown.", "%(n)s records could not be shown.", this.#broken);
+    this.#closeTrends();
     this.#root.replaceChildren(patient || this.#code ? heading(patient, this.#code) : "",
-      this.#broken ? note("warn", interpolate(gettext("%(n)s records could not be shown."), { n: this.#broken })) : "",
-      el("div.grid-cards", {}, this.#cards()));
+      this.#broken ? note("warn", interpolate(unread, { n: this.#broken })) : "", this.#columns());
+  }
+
+  /** Two columns where there is room, in the order of `SECTIONS` where there is not. */
+  #columns() {
+    const cards = this.#cards();
+    const at = (...places) => cards.filter((card) => places.includes(card.dataset.place));
+    const main = at("main");
+    if (!main.length) return el("div.grid-cards", {}, cards);
+    const aside = at("beside", "after");
+    return el("div.chart-columns", { class: `chart-columns${aside.length ? " two" : ""}` }, el("div", {}, aside), el("div", {}, main));
   }
 
   #cards() {
@@ -64,22 +91,27 @@ export class Chart {
       if (!known.has(type)) sections.push({ ...other(config.words.type[type] ?? type), types: [type] });
     }
     const cards = sections.map((section) => this.#card(section)).filter(Boolean);
-    if (this.#images) cards.push(el("section.panel", { class: "panel wide" }, el("h2", {}, gettext("Images")), this.#images.element));
+    if (this.#images) {
+      cards.push(panel("main", gettext("Images"), el("p", { class: "quiet" }, listed([...this.#imagesFrom])), this.#images.element));
+    }
     return cards;
   }
 
-  #card({ types, title, draw, wide, always }) {
+  #card({ types, title, draw, place, always }) {
     const found = types.flatMap((type) => this.#resources.get(type) ?? []);
     // At the bedside "no allergy known here" is said; in one own record it would be noise.
     if (!found.length && !(always && this.#code)) return null;
-    const body = found.length ? draw(found) : el("p", { class: "quiet" }, gettext("None in the records shared with you."));
-    return el("section.panel", { class: `panel${wide ? " wide" : ""}` }, el("h2", {}, title), body);
+    return panel(place, title, found.length ? draw(found) : el("p", { class: "quiet" }, gettext("None in the records shared with you.")));
+  }
+
+  #closeTrends() {
+    this.#root.querySelectorAll(".trend").forEach((place) => place.dispatchEvent(new Event("salus:close")));
   }
 
   /** Closes the view for good. */
   clear() {
     cancelAnimationFrame(this.#drawn);
-    this.#root.querySelectorAll(".trend").forEach((place) => place.dispatchEvent(new Event("salus:close")));
+    this.#closeTrends();
     this.#images?.clear();
     this.#images = null;
     this.#resources.clear();

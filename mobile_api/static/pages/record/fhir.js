@@ -30,15 +30,26 @@ function translated(extension) {
     .map((part) => part.valueString ?? part.valueMarkdown);
 }
 
-/** Every name of a person, each once: a Chinese and a Latin name are both shown. */
+const isChinese = (name) => CJK.test([name?.text, name?.family, ...list(name?.given)].map(text).join(""));
+
+/** A HumanName as its people say it: the text as given, else put together in the order of its language. */
+function spoken(name, familyFirst) {
+  if (text(name?.text)) return text(name.text);
+  const [family, given] = [text(name?.family), list(name?.given).map(text).join(" ")];
+  if (isChinese(name)) return `${family}${given}`;
+  return (familyFirst ? [family, given] : [given, family]).filter(Boolean).join(" ");
+}
+
+/**
+ * Every name of a person, each once, the reader's language first. Who has a Chinese name keeps the family name in front in
+ * Latin letters as well (GB/T 28039): Li Mei, 李梅.
+ */
 export function names(resource) {
-  const said = list(resource?.name).filter((name) => name?.use !== "old").map((name) => {
-    if (text(name?.text)) return text(name.text);
-    const given = list(name?.given).map(text).join(" ");
-    const family = text(name?.family);
-    return CJK.test(family + given) ? `${family}${given}` : `${given} ${family}`.trim();
-  });
-  return [...new Set(said.filter(Boolean))];
+  const present = list(resource?.name).filter((name) => name?.use !== "old");
+  const familyFirst = present.some(isChinese);
+  const said = [...new Set(present.map((name) => spoken(name, familyFirst)).filter(Boolean))];
+  const first = inLanguage(said);
+  return said.toSorted((a, b) => (b === first) - (a === first));
 }
 
 /** Whole years between a birth date and a day, or null. */
@@ -64,10 +75,12 @@ const STATUSES = () => ({
   finished: gettext("finished"), "in-progress": gettext("in progress"), planned: gettext("planned"),
   "not-done": gettext("not done"), "entered-in-error": gettext("entered in error"),
   confirmed: gettext("confirmed"), unconfirmed: gettext("unconfirmed"), provisional: gettext("provisional"),
-  differential: gettext("differential"), refuted: gettext("refuted"), low: gettext("low risk"),
-  high: gettext("high risk"), "unable-to-assess": gettext("risk unknown"), mild: gettext("mild"),
+  differential: gettext("differential"), refuted: gettext("refuted"), mild: gettext("mild"),
   moderate: gettext("moderate"), severe: gettext("severe"),
 });
+const RISKS = () => ({ low: gettext("low risk"), high: gettext("high risk"), "unable-to-assess": gettext("risk unknown") });
+/** An allergy's criticality in words. */
+export const risk = (code) => RISKS()[code] ?? text(code);
 /** A status code in words. */
 export const status = (code) => STATUSES()[code] ?? text(code);
 
