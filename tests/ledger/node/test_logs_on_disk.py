@@ -65,6 +65,28 @@ def test_unwritten_zeros_at_the_end_are_a_torn_tail(tmp_path: Path) -> None:
     assert payloads_of(tmp_path / "log") == [b"kept"]
 
 
+def test_power_cut_that_leaves_unfilled_space_from_any_byte_on_loses_only_what_was_not_synced(
+    tmp_path: Path,
+) -> None:
+    """The file has its full length, but from some byte on, in any of the unsynced records, only zeros."""
+    synced = len(written(tmp_path / "synced", b"kept"))
+    records = [b"kept", b"first lost record", b"second", b"third"]
+    whole = written(tmp_path / "whole", *records)
+    ends = [len(written(tmp_path / f"prefix{count}", *records[:count])) for count in range(1, 5)]
+    for filled in range(synced, len(whole) - 16):
+        path = tmp_path / f"cut{filled}"
+        path.write_bytes(whole[:filled] + bytes(len(whole) - filled))
+        assert payloads_of(path) == records[: sum(end <= filled for end in ends)]
+
+
+def test_flipped_bit_in_a_last_record_that_ends_in_a_few_zeros_is_refused(tmp_path: Path) -> None:
+    whole = bytearray(written(tmp_path / "log", b"first", b"a timeout of round 0\0\0"))
+    whole[-10] ^= 1
+    (tmp_path / "log").write_bytes(whole)
+    with pytest.raises(FileCorrupt):
+        RecordLog(tmp_path / "log")
+
+
 @given(st.lists(st.binary(max_size=200), max_size=20))
 def test_records_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes]

@@ -1,0 +1,74 @@
+"""A ledger on this machine's disk without any node: blocks are made and signed by all validators at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ledger.node.block_store import BlockStore
+from ledger.node.executor import Executor
+from ledger.node.snapshot_shelf import SnapshotShelf
+from ledger.types.block import Commit, CommitSig, block_id_of
+from ledger.types.genesis import Genesis, GenesisValidator
+from ledger.types.ids import BlockID
+from ledger.types.params import ConsensusParams
+from ledger.types.signing import public_key_of, sign
+from ledger.types.vote import Vote, VoteType
+from tests.ledger.machine.cast import APP_STATE, LEDGER, NOON, seed_of
+
+SEEDS = {public_key_of(seed_of(f"validator {n}")): seed_of(f"validator {n}") for n in range(4)}
+SECOND = 1_000_000_000
+SHORT_MEMORY = ConsensusParams(evidence_max_age_blocks=5, evidence_max_age_ns=5 * SECOND)
+
+
+def genesis_of(params: ConsensusParams = SHORT_MEMORY) -> Genesis:
+    validators = tuple(GenesisValidator(key, 10) for key in SEEDS)
+    return Genesis(LEDGER, NOON * 1_000_000, validators, APP_STATE, params)
+
+
+@dataclass
+class Maker:
+    """One copy of the ledger in `folder`; `extend` decides blocks."""
+
+    folder: Path
+    snapshot_every: int = 1000
+    retain_blocks: int = 0
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        self.boot()
+
+    def boot(self) -> None:
+        """Open, or open again, what is on disk."""
+        self.executor = Executor(
+            genesis_of(),
+            BlockStore(self.folder / "blocks.log"),
+            self.folder / "state.snapshot",
+            self.snapshot_every,
+            SnapshotShelf(self.folder / "snapshots"),
+            self.retain_blocks,
+        )
+
+    @property
+    def last_commit(self) -> Commit:
+        tip = self.executor.store.tip
+        return self.executor.adopted_commit if tip is None else Commit.decode(tip.commit)
+
+    def extend(self, blocks: int, txs: Callable[[int], Sequence[bytes]] = lambda height: ()) -> None:
+        """Decide some blocks more, a second apart."""
+        for _ in range(blocks):
+            state = self.executor.state
+            proposer = state.validators.proposer.address
+            block = self.executor.make_block(txs(state.height + 1), self.last_commit, proposer)
+            assert self.executor.judge(block) is None
+            encoded = block.encode()
+            block_id = block_id_of(block, encoded)
+            self.executor.commit(block, encoded, self._signed(block.header.height, block_id))
+
+    def _signed(self, height: int, block_id: BlockID) -> Commit:
+        slots = []
+        for index, voter in enumerate(self.executor.state.validators.validators):
+            time_ns = NOON * 1_000_000 + height * SECOND
+            vote = Vote(VoteType.PRECOMMIT, height, 0, block_id, time_ns, voter.address, index)
+            signature = sign(SEEDS[voter.public_key], vote.sign_bytes(LEDGER))
+            slots.append(CommitSig.of(replace(vote, signature=signature)))
+        return Commit(height, 0, block_id, tuple(slots))

@@ -1,0 +1,289 @@
+"""Taking a snapshot over from peers of whom some lie, without sockets; pruning; limits."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.machine.snapshot import SnapshotError
+from ledger.node import state_sync
+from ledger.node.errors import NodeError, PeerMisbehaved
+from ledger.node.limits import FORBEARANCE, Allowance
+from ledger.node.messages import Chunk, LightBlockHeld, Message, SnapshotOffered
+from ledger.node.newcomer import answers
+from ledger.node.peers import PeerAddress
+from ledger.node.priorities import set_at, turned
+from ledger.node.snapshot_shelf import CHUNK_BYTES, SnapshotShelf
+from ledger.node.state_sync import StateSync, Synced
+from ledger.types.block import Block
+from ledger.types.validators import Validator, ValidatorSet
+from tests.ledger.machine.cast import NOON, Member, register
+from tests.ledger.node.chain_maker import SEEDS, Maker, genesis_of
+
+EVERY = 10
+Twist = Callable[[Message], Message | None]
+
+
+@cache
+def people(height: int) -> tuple[bytes, ...]:
+    """Three registrations per block, the same for every ledger."""
+    at = NOON + height * 1000
+    return tuple(register(Member(f"person {height} {number}"), issued_at=at) for number in range(3))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    made = Maker(tmp_path_factory.mktemp("source"), snapshot_every=EVERY)
+    made.extend(2 * EVERY + 3, people)
+    return made
+
+
+@dataclass(eq=False)
+class FakePeer:
+    """A peer that answers from a ledger, through a twist."""
+
+    moniker: str
+    maker: Maker
+    twist: Twist = lambda message: message
+    dropped: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> PeerAddress:
+        return PeerAddress(self.moniker, "127.0.0.1", 1, self.moniker.encode())
+
+
+def syncing(*peers: FakePeer) -> StateSync:
+    """State sync among these peers, who answer at once."""
+
+    def send(peer: Any, message: Any) -> None:
+        if peer.dropped:
+            return
+        for answer in answers(message, peer.maker.executor, peer.maker.last_commit):
+            if (said := peer.twist(answer)) is not None:
+                sync.heard(peer, said)  # type: ignore[arg-type]
+
+    def drop(peer: Any, why: str) -> None:
+        peer.dropped.append(why)
+
+    now = (NOON + 3_600_000) * 1_000_000
+    sync = StateSync(
+        genesis_of(),
+        lambda: [one for one in peers if not one.dropped],
+        send,
+        drop,
+        lambda: now,  # type: ignore[misc]
+    )
+    return sync
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_sync, "OFFERS_S", 0.01)
+    monkeypatch.setattr(state_sync, "ANSWER_S", 0.1)
+
+
+async def test_newcomer_has_the_same_state_sets_and_turns_as_who_executed_everything(
+    source: Maker, tmp_path: Path
+) -> None:
+    synced = await syncing(FakePeer("riverside", source)).run()
+    assert synced is not None
+    assert synced.header.height == 2 * EVERY
+    fresh = Maker(tmp_path / "fresh")
+    fresh.executor.adopt(synced)
+    reference = Maker(tmp_path / "reference")
+    reference.extend(2 * EVERY, people)
+    assert fresh.executor.state == reference.executor.state
+    assert fresh.executor.app.info() == reference.executor.app.info()
+
+
+async def test_block_after_the_snapshot_is_made_and_judged_alike(source: Maker, tmp_path: Path) -> None:
+    synced = await syncing(FakePeer("riverside", source)).run()
+    assert synced is not None
+    fresh = Maker(tmp_path / "fresh")
+    fresh.executor.adopt(synced)
+    for height in range(2 * EVERY + 1, 2 * EVERY + 4):
+        stored = source.executor.store.load(height)
+        assert stored is not None
+        block = Block.decode(stored.block)
+        assert fresh.executor.judge(block) is None
+        fresh.extend(1, people)
+    assert fresh.executor.state == source.executor.state
+    fresh.executor.store.close()
+    fresh.boot()
+    assert fresh.executor.state == source.executor.state
+    assert fresh.executor.store.base == 2 * EVERY + 1
+
+
+async def test_wrong_chunk_is_refused_its_sender_dropped_and_another_asked(source: Maker) -> None:
+    def corrupt(message: Message) -> Message:
+        return replace_data(message, bytes(10)) if isinstance(message, Chunk) else message
+
+    mallory, honest = FakePeer("mallory", source, corrupt), FakePeer("riverside", source)
+    synced = await syncing(mallory, honest).run()
+    assert synced is not None
+    assert "chunk 0" in mallory.dropped[0]
+    assert not honest.dropped
+
+
+def replace_data(message: Chunk, data: bytes) -> Chunk:
+    return Chunk(message.height, message.index, data)
+
+
+async def test_offer_of_another_state_is_refused_by_the_verified_header(source: Maker) -> None:
+    def other_root(message: Message) -> Message:
+        if isinstance(message, SnapshotOffered):
+            return SnapshotOffered(message.height, bytes(32), message.chunks)
+        return message
+
+    mallory = FakePeer("mallory", source, other_root)
+    assert await syncing(mallory).run() is None
+    assert mallory.dropped
+
+
+async def test_chunks_as_offered_that_are_not_the_state_are_refused_whole(
+    source: Maker, tmp_path: Path
+) -> None:
+    forged = bytes(100)
+
+    def lie(message: Message) -> Message:
+        if isinstance(message, SnapshotOffered):
+            return SnapshotOffered(message.height, message.app_hash, (hashlib.sha256(forged).digest(),))
+        return replace_data(message, forged) if isinstance(message, Chunk) else message
+
+    mallory, honest = FakePeer("mallory", source, lie), FakePeer("riverside", source)
+    sync = syncing(mallory, honest)
+    fresh = Maker(tmp_path / "fresh")
+    first = await sync.run()
+    assert first is not None
+    if first.offer.chunks == (hashlib.sha256(forged).digest(),):
+        with pytest.raises(SnapshotError):
+            fresh.executor.adopt(first)
+        assert fresh.executor.state.height == 0
+        sync.refuse(first, "not the state")
+        first = await sync.run()
+        assert first is not None
+    fresh.executor.adopt(first)
+    assert fresh.executor.state.height == 2 * EVERY
+
+
+async def test_header_without_two_thirds_convinces_nobody(source: Maker) -> None:
+    def thin(message: Message) -> Message:
+        if isinstance(message, LightBlockHeld):
+            return LightBlockHeld(
+                message.height,
+                message.header,
+                message.commit[:-70],
+                message.validators,
+                message.next_validators,
+            )
+        return message
+
+    mallory = FakePeer("mallory", source, thin)
+    assert await syncing(mallory).run() is None
+    assert mallory.dropped
+
+
+async def test_set_of_strangers_is_not_believed(source: Maker) -> None:
+    def strangers(message: Message) -> Message:
+        if isinstance(message, LightBlockHeld):
+            members = ((bytes(31) + b"\1", 10),)
+            return LightBlockHeld(message.height, message.header, message.commit, members, members)
+        return message
+
+    mallory = FakePeer("mallory", source, strangers)
+    assert await syncing(mallory).run() is None
+    assert mallory.dropped
+
+
+async def test_silent_peer_costs_time_and_is_passed_over(source: Maker) -> None:
+    silent = FakePeer("silent", source, lambda one: one if isinstance(one, SnapshotOffered) else None)
+    synced = await syncing(silent, FakePeer("riverside", source)).run()
+    assert isinstance(synced, Synced)
+    assert not silent.dropped
+
+
+def test_state_with_another_height_than_its_header_is_refused(source: Maker, tmp_path: Path) -> None:
+    assert source.executor.shelf is not None
+    chunks = b"".join(source.executor.shelf.chunk(EVERY, 0) or b"" for _ in range(1))
+    first, second = (Block.decode(source.executor.store.load(EVERY + at).block).header for at in (0, 1))  # type: ignore[union-attr]
+    offer = SnapshotOffered(EVERY, second.app_hash, (bytes(32),))
+    lying = Synced(chunks, replace(first, height=EVERY - 1), source.last_commit, second, offer, ())
+    with pytest.raises(SnapshotError, match="height"):
+        Maker(tmp_path / "fresh").executor.adopt(lying)
+
+
+def test_shelf_keeps_the_newest_two_and_survives_a_restart(tmp_path: Path) -> None:
+    shelf = SnapshotShelf(tmp_path / "shelf")
+    for height in (10, 20, 30):
+        shelf.put(height, bytes([height]) * 32, bytes(CHUNK_BYTES) + b"end")
+    for one in (shelf, SnapshotShelf(tmp_path / "shelf")):
+        assert [offer.height for offer in one.offers] == [30, 20]
+        assert one.chunk(30, 1) == b"end"
+        assert one.chunk(30, 2) is None
+        assert one.chunk(10, 0) is None
+
+
+def test_pruning_keeps_what_evidence_snapshots_and_the_operator_need(tmp_path: Path) -> None:
+    pruned = Maker(tmp_path / "pruned", snapshot_every=EVERY, retain_blocks=3)
+    pruned.extend(3 * EVERY + 2)
+    store = pruned.executor.store
+    assert store.base == 2 * EVERY
+    assert store.load(2 * EVERY - 1) is None
+    assert store.load(2 * EVERY) is not None
+    assert pruned.executor.header_time_ns(1) is None
+    store.close()
+    pruned.boot()
+    assert pruned.executor.store.base == 2 * EVERY
+    pruned.extend(1)
+    assert pruned.executor.state.height == 3 * EVERY + 3
+
+
+def test_blocks_young_enough_for_evidence_are_never_pruned(tmp_path: Path) -> None:
+    kept = Maker(tmp_path / "kept", snapshot_every=2, retain_blocks=1)
+    kept.extend(6)
+    assert kept.executor.store.base == 1
+
+
+def test_pruned_store_without_its_state_asks_for_a_sync_instead_of_guessing(tmp_path: Path) -> None:
+    pruned = Maker(tmp_path / "pruned", snapshot_every=EVERY, retain_blocks=3)
+    pruned.extend(3 * EVERY)
+    pruned.executor.store.close()
+    (tmp_path / "pruned" / "state.snapshot").unlink()
+    with pytest.raises(NodeError, match="takes a snapshot over"):
+        pruned.boot()
+
+
+def test_turns_by_period_are_turns_one_by_one() -> None:
+    start = ValidatorSet.of(Validator.of(key, power) for key, power in zip(SEEDS, (1, 3, 5, 7), strict=True))
+    slow = start
+    for turns in range(60):
+        assert turned(start, turns) == slow
+        slow = slow.advanced(1)
+    assert turned(start, 10**9) == turned(start, 10**9 % 16 + 16 * 10)
+
+
+def test_sets_follow_from_genesis_and_changes_alone() -> None:
+    keys = list(SEEDS)
+    before, after = dict.fromkeys(keys[:3], 10), {keys[0]: 10, keys[2]: 4, keys[3]: 9}
+    genesis = ValidatorSet.of(Validator.of(key, 10) for key in keys[:3])
+    slow = genesis
+    for height in range(2, 40):
+        if height == 20:
+            changes = ((keys[1], 0), (keys[2], 4), (keys[3], 9))
+            slow = slow.updated(Validator.of(*change) for change in changes)
+        slow = slow.advanced(1)
+        found = set_at(genesis, (20,), lambda at: before if at < 20 else after, height)
+        assert found == slow
+
+
+def test_peer_that_asks_too_much_is_not_answered_and_in_the_end_dropped() -> None:
+    allowance = Allowance(per_s=10, burst=5)
+    assert [allowance.take(100.0) for _ in range(6)] == [True] * 5 + [False]
+    assert allowance.take(100.11)
+    assert not any(allowance.take(100.12) for _ in range(FORBEARANCE * 5))
+    with pytest.raises(PeerMisbehaved):
+        allowance.take(100.12)
