@@ -66,8 +66,8 @@ EMPTY = VoteSet()
 class VoteKeeper:
     """All votes of a height, and the highest round in which each validator was heard.
 
-    `decisions`: (round, block) wherever a block has +2/3 precommits, in the order in which they came together;
-    for more than one block only if a third is faulty.
+    `decisions`: (round, block) wherever a block has +2/3 precommits, in the order in which they came
+    together; for more than one block only if a third is faulty.
     """
 
     sets: Mapping[tuple[int, VoteType], VoteSet] = field(default_factory=dict)

@@ -35,6 +35,12 @@ from ledger.types.results import ExecTxResult, results_hash
 from ledger.types.validators import Validator, ValidatorSet
 
 MAX_TX_BYTES_PER_BLOCK = 3 * 1024 * 1024
+LEAST_FOR_A_FAULT = 4
+"""3f + 1 validators for f = 1."""
+_HEADER_ROOM = 1024
+"""More than a header (CometBFT: 626 bytes) and the framing of a block take."""
+_TX_FRAMING = 4
+"""Tag and length before each transaction in a block."""
 
 
 class EventRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -142,13 +148,21 @@ class Executor:
         """Our proposal for the next height, of those candidates that the rules accept, with this evidence."""
         time_ns = chain.next_time_ns(self.state, last_commit)
         faulty = evidence.culprits(pieces, self)
-        txs = self.app.prepare_proposal(
-            list(candidates), MAX_TX_BYTES_PER_BLOCK, time_ns // 1_000_000, faulty
-        )
+        offered = list(candidates)
+        room = self._room_for_txs(last_commit, pieces) - _TX_FRAMING * len(offered)
+        txs = self.app.prepare_proposal(offered, room, time_ns // 1_000_000, faulty)
         return chain.make_block(self.state, tuple(txs), last_commit, proposer, pieces)
 
-    def judge(self, block: Block) -> BlockInvalid | None:
-        """What is wrong with `block` as the next one; None when it is valid."""
+    def _room_for_txs(self, last_commit: Commit, pieces: tuple[DuplicateVoteEvidence, ...]) -> int:
+        """Bytes of transactions that fit a block beside its header, commit and evidence."""
+        beside = len(last_commit.encode()) + sum(len(piece.encode()) + 16 for piece in pieces)
+        return min(MAX_TX_BYTES_PER_BLOCK, self.params.max_bytes - beside - _HEADER_ROOM)
+
+    def judge(self, block: Block, size: int | None = None) -> BlockInvalid | None:
+        """What is wrong with `block` as the next one; None when it is valid. `size`: its encoding's bytes."""
+        size = len(block.encode()) if size is None else size
+        if size > self.params.max_bytes:
+            return BlockInvalid("size", f"at most {self.params.max_bytes} bytes", size)
         try:
             chain.validate_block(self.state, block)
             evidence.check_block(block.evidence, self)
@@ -254,6 +268,8 @@ class Executor:
         self.state = chain.advance(self.state, block, block_id, result.app_hash, hashed, updates)
         for public_key, power in updates:
             log("validator_update", height=self.state.height, key=public_key[:8], power=power)
+        if updates and len(self.state.next_validators) < LEAST_FOR_A_FAULT:
+            log("alarm", why="f=0: no validator may fail or lie", validators=len(self.state.next_validators))
 
     def _execute_again(self, height: int) -> None:
         stored = self.store.load(height)

@@ -3,8 +3,8 @@
 Rules
 - A record is `length (4) ‖ CRC-32 of the length (4) ‖ BLAKE2b-128 of the payload (16) ‖ payload`, big-endian.
 - What a crash can do to the end of the file is undone: an incomplete last record is cut off, and so is one
-  that breaks off into zeros which reach to the end of the file: space that the file system had taken, for this
-  record and those after it, and not filled. Such records were never synced, so nothing relied on them.
+  that breaks off into zeros which reach to the end of the file: space that the file system had taken, for
+  this record and those after it, and not filled. They were never synced, so nothing relied on them.
 - Anything else that does not check out was changed after it was written. The file is refused, never repaired:
   cutting it there would silently forget what follows.
 - `append` buffers in the process; only `sync` makes what was appended survive a crash of the machine.
@@ -24,6 +24,8 @@ _LENGTH = struct.Struct(">I")
 _HEADER_BYTES = 24
 _PREFIX_BYTES = 8
 """Length and its checksum; the digest after them is never zero."""
+_FEWEST_ZEROS = 16
+"""So many zeros at the end are space never filled; fewer may be data, and then a fault is no torn tail."""
 MAX_RECORD = 64 * 1024 * 1024
 
 
@@ -129,7 +131,8 @@ def _read_at(descriptor: int, offset: int, end: int, path: Path) -> bytes | None
         return None
     if _digest(payload) != header[8:]:
         record_end = offset + _HEADER_BYTES + length
-        if payload.endswith(b"\0" * min(length, 1)) and _only_zeros(descriptor, record_end, end):
+        unfilled = min(length, max(1, _FEWEST_ZEROS - (end - record_end)))
+        if payload.endswith(bytes(unfilled)) and _only_zeros(descriptor, record_end, end):
             return None
         raise FileCorrupt(path, offset, "a record whose digest checks out", "one that does not")
     return payload

@@ -365,7 +365,7 @@ class ConsensusHost:
         block_id = block_id_of(block, encoded)
         if block.header.height != self.height or block_id in self._material.blocks:
             return
-        fault = self._executor.judge(block)
+        fault = self._executor.judge(block, len(encoded))
         if fault is not None:
             log("block_refused", height=self.height, why=str(fault))
         self._material.blocks[block_id] = HeldBlock(block, encoded, valid=fault is None)

@@ -5,7 +5,9 @@ Rules (CometBFT v0.38)
 - Each signature is over that validator's own precommit, with its own time.
 - A slot's address must be that of the validator at its index: checking the signature by index while reading
   the time by address let forged times through.
-- Block time is the median of these times, weighted by power: no third of the power can move it alone.
+- Block time is the median of these times, weighted by power: no third of the power can move it alone. Half
+  of an odd total is rounded up; CometBFT rounds it down, by which one liar among three votes of power 1 each
+  would set the time. With an even total the two agree.
 """
 
 from collections.abc import Iterable
@@ -138,7 +140,7 @@ def median_time_ns(commit: Commit, validators: ValidatorSet) -> int:
     Raises ValueError when the commit has no vote or a slot's address is not that of its index.
     """
     weighted = sorted(_weighted_times(commit, validators))
-    remaining = sum(power for _time, power in weighted) // 2
+    remaining = (sum(power for _time, power in weighted) + 1) // 2
     for time_ns, power in weighted:
         if remaining <= power:
             return time_ns

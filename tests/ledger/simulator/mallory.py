@@ -19,7 +19,7 @@ class Mallory:
 
     def lie(self) -> None:
         """For a height and round that somebody is in: proposals and votes. Half of the time each hearer gets
-        another, half of the time all get the same, so that a broken lock meets a liar who knows what it wants.
+        another, half of the time all get the same: a broken lock must meet a liar who knows what it wants.
         """
         cluster = self._cluster
         choice, random = cluster.random.choice, cluster.random.random

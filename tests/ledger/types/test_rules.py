@@ -322,6 +322,17 @@ def test_a_third_of_liars_cannot_move_time_beyond_honest_clocks() -> None:
     assert 100 <= median_time_ns(_commit([-(10**18), 100, 101, 102]), FOUR) <= 102
 
 
+def test_one_liar_among_three_votes_of_power_one_cannot_set_the_time() -> None:
+    """CometBFT rounds half of an odd total down and would take the earliest of these."""
+    ones = ValidatorSet.of(Validator.of(bytes([number]) * 32, 1) for number in range(3))
+    for times in ([-(10**18), 100, 101], [100, 101, 10**18]):
+        slots = [
+            CommitSig(BlockIDFlag.COMMIT, v.address, t, bytes(64))
+            for v, t in zip(ones.validators, times, strict=True)
+        ]
+        assert 100 <= median_time_ns(Commit(1, 0, BLOCK, tuple(slots)), ones) <= 101
+
+
 def test_time_under_a_swapped_address_is_refused() -> None:
     commit = _commit([1, 2, 3, 4])
     first, second, *rest = commit.signatures
