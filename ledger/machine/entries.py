@@ -101,8 +101,9 @@ class ValidatorChangesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 class ValidatorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`validator/<address>`: a validator that is not, or no longer, what the genesis made it.
 
-    `power` 0: it has left. `faulty`: it signed two blocks, and its key never votes again. Where it listens
-    and the certificate it is known by are empty for one whose peers have them in their own files.
+    `power` 0: it has left. `successor`: the key that it rotated to, or empty. `faulty`: it signed two blocks,
+    and its key never votes again. Where it listens and the certificate it is known by are empty for one whose
+    peers have them in their own files.
     """
 
     public: str
@@ -111,6 +112,7 @@ class ValidatorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = ""
     port: int = 0
     certificate: str = ""
+    successor: str = ""
     faulty: bool = False
 
 

@@ -119,6 +119,7 @@ class Mesh:
         self.fingerprint = hashlib.sha256(certificate_der(own_certificate.read_text())).digest()
         self._listen = listen
         self._addresses = {peer.certificate: peer for peer in peers}
+        self._wanted = self._addresses
         self._on_message = on_message
         self._on_up = on_up
         self._server_tls = _tls(ssl.PROTOCOL_TLS_SERVER, own_certificate, own_key, peers)
@@ -155,8 +156,9 @@ class Mesh:
     def admit(self, peers: Iterable[PeerAddress]) -> None:
         """From now on exactly these are our peers: others are cut off, new ones dialled or let in."""
         wanted = {peer.certificate: peer for peer in peers}
-        if wanted == self._addresses:
+        if wanted == self._wanted:
             return
+        self._wanted = wanted
         new = [certificate for certificate in wanted if certificate not in self._addresses]
         self._addresses = {certificate: peer for certificate, peer in wanted.items() if self._pins(peer, new)}
         for certificate, peer in list(self.peers.items()):
@@ -215,7 +217,7 @@ class Mesh:
                     )
                 if await self._serve(reader, writer):
                     pause = 0.05
-            except (OSError, TimeoutError):
+            except (OSError, TimeoutError, UnicodeError):
                 pass
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             pause = min(2 * pause, MAX_PAUSE_S)

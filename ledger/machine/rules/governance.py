@@ -17,7 +17,6 @@ import msgspec
 from ledger.machine.context import Context, Members, Outcome
 from ledger.machine.entries import ProposalEntry, ValidatorEntry, Write, proposal_key, validator_key, write
 from ledger.machine.results import Event
-from ledger.machine.rules.misbehaviour import is_punished
 from ledger.machine.rules.organisation import active_organisation
 from ledger.machine.validators import latest_members, set_writes
 from ledger.types.canonical import b64u_decode
@@ -95,14 +94,16 @@ def members_after(context: Context, change: Change) -> Members:
 
 
 def _join(context: Context, members: dict[bytes, int], change: ValidatorJoins) -> None:
-    _check_newcomer(context, members, change.public)
+    _check_newcomer(context, members, change)
     if len(members) >= MAX_VALIDATORS:
         raise _invalid(f"there are {MAX_VALIDATORS} validators, the most allowed")
     members[_key(change.public)] = change.power
 
 
 def _rotate(context: Context, members: dict[bytes, int], change: KeyRotates) -> None:
-    _check_newcomer(context, members, change.public)
+    _check_newcomer(context, members, change)
+    if context.view.validator(_key(change.public)) is not None:
+        raise _invalid("a key is rotated to a new one, not to one that was used before")
     members[_key(change.public)] = _taken_out(members, change.replaces)
 
 
@@ -118,12 +119,17 @@ def _leave(context: Context, members: dict[bytes, int], change: ValidatorLeaves)
         raise _invalid("the last validator cannot leave")
 
 
-def _check_newcomer(context: Context, members: Members, public: str) -> None:
-    check_public_key(public, "the validator's key")
-    if _key(public) in members:
+def _check_newcomer(context: Context, members: Members, change: ValidatorJoins | KeyRotates) -> None:
+    check_public_key(change.public, "the validator's key")
+    known = context.view.validator(_key(change.public))
+    if _key(change.public) in members:
         raise _invalid("this key votes already")
-    if is_punished(context.view, _key(public)):
-        raise _invalid("this key signed two blocks once; join with a new key")
+    if known is not None and (known.faulty or known.successor):
+        raise _invalid("this key was rotated out or signed two blocks; join with a new key")
+    try:
+        b64u_decode(change.certificate)
+    except ValueError as error:
+        raise _invalid(f"the certificate is not base64url: {error}") from error
 
 
 def _taken_out(members: dict[bytes, int], public: str) -> int:
@@ -144,19 +150,16 @@ def _validator_writes(context: Context, change: Change, members: Members) -> tup
             change.certificate,
         )
         joined = write(validator_key(_key(change.public)), entry)
-        return (joined, _left(context, change.replaces)) if isinstance(change, KeyRotates) else (joined,)
-    if isinstance(change, ValidatorLeaves):
-        return (_left(context, change.public),)
-    return (_with_power(context, change.public, change.power),)
+        if isinstance(change, KeyRotates):
+            return (joined, _altered(context, change.replaces, power=0, successor=change.public))
+        return (joined,)
+    power = change.power if isinstance(change, PowerChanges) else 0
+    return (_altered(context, change.public, power=power),)
 
 
-def _left(context: Context, public: str) -> Write:
-    return _with_power(context, public, 0)
-
-
-def _with_power(context: Context, public: str, power: int) -> Write:
-    known = context.view.validator(_key(public)) or ValidatorEntry(public, power)
-    return write(validator_key(_key(public)), msgspec.structs.replace(known, power=power))
+def _altered(context: Context, public: str, **fields: int | str) -> Write:
+    known = context.view.validator(_key(public)) or ValidatorEntry(public, 0)
+    return write(validator_key(_key(public)), msgspec.structs.replace(known, **fields))
 
 
 def _key(public: str) -> bytes:

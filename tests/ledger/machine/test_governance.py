@@ -251,6 +251,28 @@ def test_double_signer_loses_its_power_once_and_for_good(ledger: Ledger) -> None
     assert ledger.settled() == dict.fromkeys(KEYS[1:], 10)
 
 
+def test_rotating_the_key_does_not_save_a_double_signer(ledger: Ledger) -> None:
+    assert agree(ledger, rotation()) == "accepted"
+    assert ledger.settled()[NEWCOMER] == 10
+    ledger.app.finalize_block([], ledger.app.info().height + 1, ledger.time_ms, [KEYS[0]])
+    ledger.app.commit()
+    assert ledger.settled() == dict.fromkeys(KEYS[1:], 10)
+    for key in (KEYS[0], NEWCOMER):
+        assert ledger.app.is_punished(key)
+        assert ledger.one(propose(join(public=key))[1]) == "CHANGE_INVALID"
+
+
+def test_key_that_was_rotated_out_never_comes_back(ledger: Ledger) -> None:
+    agree(ledger, rotation())
+    assert ledger.one(propose(join(public=KEYS[0]))[1]) == "CHANGE_INVALID"
+    assert ledger.one(propose(rotation(old=KEYS[1], new=KEYS[0]))[1]) == "CHANGE_INVALID"
+
+
+def test_certificate_that_is_no_base64url_is_refused(ledger: Ledger) -> None:
+    bad = msgspec.structs.replace(join(), certificate="A" * 201)
+    assert ledger.one(propose(bad)[1]) == "CHANGE_INVALID"
+
+
 def test_last_validator_at_fault_is_marked_but_keeps_the_ledger_alive() -> None:
     alone = Ledger({KEYS[0]: 10})
     alone.app.finalize_block([], alone.app.info().height + 1, alone.time_ms, [KEYS[0]])
