@@ -225,6 +225,28 @@ def test_line_26_an_invalid_block_is_not_locked_even_with_a_polka() -> None:
     assert script.lock == ("nil", -1)
 
 
+def test_line_32_a_polka_older_than_our_lock_is_answered_with_nil() -> None:
+    script = Script()
+    script.prevotes(A, round_=0)
+    script.timeout(Step.PROPOSE, 0)
+    script.precommits(NIL)
+    script.timeout(Step.PRECOMMIT, 0)
+    script.proposal(B, round_=1)
+    script.prevotes(B, round_=1)
+    script.precommits(NIL, round_=1)
+    script.timeout(Step.PRECOMMIT, 1)
+    assert script.proposal(A, round_=2, pol=0) == ["prevote nil 2"]
+
+
+def test_line_32_an_invalid_block_with_an_old_polka_is_answered_with_nil() -> None:
+    script = Script()
+    script.prevotes(C, round_=0)
+    script.timeout(Step.PROPOSE, 0)
+    script.precommits(NIL)
+    script.timeout(Step.PRECOMMIT, 0)
+    assert script.proposal(C, round_=1, pol=0, valid=False)[0] == "prevote nil 1"
+
+
 def test_line_36_locks_once_per_round() -> None:
     script = Script()
     script.proposal(A)
@@ -250,7 +272,7 @@ def test_waiting_timeout_on_disagreeing_prevotes_precommits_nil() -> None:
     assert script.timeout(Step.PREVOTE) == ["precommit nil 0"]
 
 
-def test_waiting_timeout_propose_new_round_after_a_skip() -> None:
+def test_waiting_timeout_propose_on_new_round_after_a_skip() -> None:
     script = Script()
     assert script.prevotes(NIL, round_=1, count=2) == ["wait propose 1"]
     assert script.timeout(Step.PROPOSE, 1)[0] == "prevote nil 1"
@@ -288,6 +310,25 @@ def test_votes_before_the_start_are_kept_and_end_the_wait() -> None:
     assert script.start() == []
 
 
+def test_wait_timeout_propose_on_nil_polka_for_the_current_round() -> None:
+    """A polka for nil in our round does not end the wait for its proposal; the timeout does."""
+    script = Script()
+    assert script.prevotes(NIL) == []
+    assert script.state.step is Step.PROPOSE
+    assert script.timeout(Step.PROPOSE) == ["prevote nil 0", "precommit nil 0"]
+
+
+def test_start_next_height_correctly_after_timeout_the_decision_outlives_the_timer() -> None:
+    script = Script()
+    script.proposal(A)
+    script.prevotes(A)
+    script.precommits(NIL, count=1)
+    script.precommits(A, count=2, first=1)
+    assert script.commit is not None
+    assert script.timeout(Step.PRECOMMIT) == []
+    assert script.state.step is Step.COMMIT
+
+
 # -- rounds and decisions ------------------------------------------------------------------------------------
 
 
@@ -307,7 +348,7 @@ def test_one_liar_cannot_drag_us_to_a_far_round() -> None:
     assert script.state.round == 1
 
 
-def test_round_skip_on_nil_polka_from_precommits_of_a_later_round() -> None:
+def test_round_skip_on_nil_polka_from_higher_round() -> None:
     script = Script()
     script.precommits(NIL, round_=1, count=3)
     assert script.state.round == 1
@@ -328,7 +369,7 @@ def test_decide_for_past_round_while_locked_elsewhere_is_a_decision_all_the_same
     assert script.precommits(B, round_=2)[-1] == "commit B 2"
 
 
-def test_emit_commit_without_block_asks_for_it_and_commits_when_it_comes() -> None:
+def test_emit_new_valid_block_event_on_commit_without_block_asks_for_it_and_commits_when_it_comes() -> None:
     script = Script()
     assert "request A" in script.precommits(A)
     assert script.commit is None
@@ -341,7 +382,19 @@ def test_line_49_decides_in_any_step_even_before_prevoting() -> None:
     assert script.precommits(A)[-1] == "commit A 0"
 
 
-def test_halt_1_no_decision_from_two_of_four() -> None:
+def test_halt_1_a_late_precommit_of_a_round_left_behind_decides_and_frees_the_next() -> None:
+    """A, A and nil end round 0 without us deciding; the fourth precommit, for A, arrives in round 1."""
+    script = Script()
+    script.proposal(A)
+    assert script.prevotes(A, count=2) == ["precommit A 0"]
+    script.precommits(NIL, count=1)
+    assert script.precommits(A, count=1, first=1) == ["wait precommit 0"]
+    assert script.timeout(Step.PRECOMMIT) == ["wait propose 1"]
+    assert script.lock == ("A", 0)
+    assert script.precommits(A, count=1, first=2) == ["commit A 0"]
+
+
+def test_no_decision_from_two_of_four() -> None:
     script = Script()
     script.proposal(A)
     script.prevotes(A)
@@ -508,3 +561,25 @@ def test_timeouts_grow_with_the_round() -> None:
     assert policy.duration_ms(Step.PREVOTE, 1) == 60
     assert policy.duration_ms(Step.PRECOMMIT, 0) == 40
     assert NAMES[NIL] == "nil"
+
+
+# -- who proposes --------------------------------------------------------------------------------------------
+
+
+def test_proposer_selection_0_everybody_proposes_once_in_as_many_rounds() -> None:
+    proposers = [VALIDATORS.proposer_at(round_).address for round_ in range(4)]
+    assert sorted(proposers) == sorted(validator.address for validator in VALIDATORS.validators)
+    assert [VALIDATORS.proposer_at(round_).address for round_ in range(4, 8)] == proposers
+
+
+def test_proposer_selection_2_the_next_height_goes_on_where_this_one_began() -> None:
+    following = VALIDATORS.advanced(1)
+    assert following.proposer.address == VALIDATORS.proposer_at(1).address
+
+
+def test_enter_propose_yes_priv_validator_makes_a_block_and_an_observer_only_waits() -> None:
+    assert Script(proposing=0).said == ["make 0", "wait propose 0"]
+    observer = Script(proposing=0, started=False)
+    observer.state = observer.state.with_(address=b"")
+    assert observer.start() == ["wait propose 0"]
+    assert observer.timeout(Step.PROPOSE) == []
