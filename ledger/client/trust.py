@@ -27,6 +27,7 @@ from ledger.types.validators import ValidatorSet
 
 _HUNDRED_YEARS_NS = 100 * 366 * 24 * 3600 * 1_000_000_000
 _CLOCK_DRIFT_NS = 10 * 60 * 1_000_000_000
+MOST_FIRST = 256
 _OPTIONS = Options(_HUNDRED_YEARS_NS, clock_drift_ns=_CLOCK_DRIFT_NS)
 
 
@@ -44,6 +45,8 @@ class TrustedValidators:
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._anchors = [TrustedState.of_genesis(genesis)]
+        self._first: dict[int, ValidatorSet] = {}
+        """Sets of heights at which they were found to differ from the one known below."""
 
     @property
     def latest(self) -> ValidatorSet:
@@ -55,7 +58,7 @@ class TrustedValidators:
         if header.chain_id != self._chain_id:
             raise _lie(f"chain {self._chain_id}", header.chain_id)
         anchor = self._anchor_below(header.height)
-        known = anchor.next_validators
+        known = self._first.get(header.height, anchor.next_validators)
         if header.validators_hash != known.hash:
             self._follow(anchor, header, commit)
             return
@@ -85,6 +88,8 @@ class TrustedValidators:
                 continue
             for block in verified:
                 self._keep(TrustedState.of(block))
+            with self._lock:
+                self._first = dict([*self._first.items(), (header.height, target.validators)][-MOST_FIRST:])
             return
         raise _lie(f"a +2/3 commit for block {header.height} by the validators of its height", why)
 

@@ -16,6 +16,8 @@ from ledger.types.vote import Vote, VoteType
 from tests.ledger.machine.cast import APP_STATE, LEDGER, NOON, seed_of
 
 SEEDS = {public_key_of(seed_of(f"validator {n}")): seed_of(f"validator {n}") for n in range(4)}
+NEWCOMER = public_key_of(seed_of("validator of Lakeside"))
+_ALL_SEEDS = {**SEEDS, NEWCOMER: seed_of("validator of Lakeside")}
 SECOND = 1_000_000_000
 SHORT_MEMORY = ConsensusParams(evidence_max_age_blocks=5, evidence_max_age_ns=5 * SECOND)
 
@@ -69,6 +71,6 @@ class Maker:
         for index, voter in enumerate(self.executor.state.validators.validators):
             time_ns = NOON * 1_000_000 + height * SECOND
             vote = Vote(VoteType.PRECOMMIT, height, 0, block_id, time_ns, voter.address, index)
-            signature = sign(SEEDS[voter.public_key], vote.sign_bytes(LEDGER))
+            signature = sign(_ALL_SEEDS[voter.public_key], vote.sign_bytes(LEDGER))
             slots.append(CommitSig.of(replace(vote, signature=signature)))
         return Commit(height, 0, block_id, tuple(slots))

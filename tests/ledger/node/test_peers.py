@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,31 @@ async def test_certificate_that_copies_a_peers_name_is_refused(
         reader, _ = await stranger(Home(mallory.home), one.node.p2p_port, Home(one.node.home).certificate)
         assert await closed(reader)
     assert one.heard == []
+
+
+async def test_peer_that_is_no_longer_a_member_is_cut_off_and_let_in_again(
+    parties: tuple[Party, Party],
+) -> None:
+    one, other = parties
+    (address,) = (peer.address for peer in one.mesh.peers.values())
+    one.mesh.admit(())
+    await until(lambda: not one.mesh.peers)
+    await asyncio.sleep(0.3)
+    assert not one.mesh.peers
+    one.mesh.admit((address,))
+    await until(lambda: bool(one.mesh.peers) and bool(other.mesh.peers))
+    other.mesh.broadcast(messages.encode(Status(7, 0, False)))
+    await until(lambda: one.heard == [Status(7, 0, False)])
+
+
+async def test_certificate_that_cannot_be_read_keeps_its_owner_out_and_nobody_else(
+    parties: tuple[Party, Party],
+) -> None:
+    one, _ = parties
+    (address,) = (peer.address for peer in one.mesh.peers.values())
+    one.mesh.admit((address, replace(address, certificate=b"no certificate")))
+    await asyncio.sleep(0.1)
+    assert [peer.address for peer in one.mesh.peers.values()] == [address]
 
 
 @pytest.mark.parametrize(
