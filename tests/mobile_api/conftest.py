@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from channels.layers import channel_layers
@@ -47,10 +48,12 @@ class Tab:
 class Chromium:
     """A browser in a thread of its own: Playwright's event loop must not run where Django's code does."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *more_flags: str) -> None:
         self._pool = ThreadPoolExecutor(1)
         self._playwright = self._run(sync_playwright().start)
-        self._browser = self._run(self._playwright.chromium.launch, executable_path=path, args=FLAGS)
+        self._browser = self._run(
+            self._playwright.chromium.launch, executable_path=path, args=[*FLAGS, *more_flags]
+        )
         self._contexts: list[Any] = []
 
     def _run(self, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -63,7 +66,10 @@ class Chromium:
         self._contexts.append(context)
         if not scripts:
             self._run(context.route, "**/*.js", lambda route: route.abort())
-        self._run(context.add_cookies, [{"name": k, "value": v, "url": url} for k, v in cookies.items()])
+        origin = (
+            urlsplit(url)._replace(path="/", query="").geturl()
+        )  # a longer path would bind the cookies to it
+        self._run(context.add_cookies, [{"name": k, "value": v, "url": origin} for k, v in cookies.items()])
         page = self._run(context.new_page)
         self._run(page.goto, url)
         return Tab(self._run, page)
