@@ -17,6 +17,7 @@ from ledger.node import messages
 from ledger.node.errors import BlockInvalid, MempoolRefused, PeerMisbehaved
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
+from ledger.node.log import log
 from ledger.node.mempool import Mempool
 from ledger.node.messages import (
     BlockHeld,
@@ -194,6 +195,9 @@ class Gossip:
                 self._send(peer, message)
 
     def _on_committed_wanted(self, peer: Peer, wanted: CommittedWanted) -> None:
+        if wanted.height < self._store.base:
+            log("pruned_block_wanted", peer=peer.moniker, height=wanted.height, base=self._store.base)
+            return
         sent = 0
         for height in range(wanted.height, min(self._store.height + 1, wanted.height + BLOCKS_PER_ANSWER)):
             stored = self._store.load(height)
