@@ -1,7 +1,7 @@
 """`python -m tests.flows.screenshots`: plays the scene and keeps every page's picture in docs/img.
 
-Each page at two sizes, `<page>-phone.png` and `<page>-desktop.png`; request and bedside also in Chinese (`-zh`).
-`scene.png` shows phone and bedside side by side.
+Each page at two sizes, `<page>-phone.png` and `<page>-desktop.png`.
+Request and bedside also in Chinese (`-zh`). `scene.png` shows phone and bedside side by side.
 """
 
 import base64

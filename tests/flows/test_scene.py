@@ -12,7 +12,7 @@ from tests.flows.scene import WORDS, ask, grey_levels, section, transactions, wa
 
 OWN_OPENING = (Path(__file__).parent / "own_opening.js").read_text()
 HOUR_S = 3600
-CLOSES_WITHIN_S = 2.0
+CLOSES_WITHIN_MS = 2000  # from the patient's tap
 
 
 @pytest.mark.parametrize("locale", ["en", "zh-hans"])
@@ -85,11 +85,8 @@ def test_the_record_opens_at_the_bedside_and_closes_when_the_patient_stops_it(
     assert len(once_more.json()["wraps"]) == 1
 
     # Stopped: the bedside page closes at once, and the server refuses a new opening.
-    patient.goto("/patient/")
-    stopped_at = time.monotonic()
     patient.stop(consent["consent_id"], cast.pin(patient))
-    doctor.wait_for_state("revoked", timeout_ms=int(CLOSES_WITHIN_S * 1000) + 1000)
-    assert time.monotonic() - stopped_at < CLOSES_WITHIN_S + 1
+    doctor.wait_for_state("revoked", timeout_ms=CLOSES_WITHIN_MS)
     expect(doctor.page.locator("#chart")).to_be_hidden()
     assert doctor.page.locator("#chart").inner_text() == ""
     refused = doctor.post("/api/clinician/open", {"wire": doctor.page.evaluate("signOpening()")})
