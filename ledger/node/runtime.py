@@ -1,7 +1,10 @@
 """The host of the pure consensus core: inputs in, effects out, disk and clock around it.
 
 Rules
-- Every input is in the write-ahead log before the core sees it; our own is synced before it leaves.
+- Every input is in the write-ahead log before the core sees it.
+- What led to a vote or proposal of ours is synced before the guard signs it. So after a crash the replay asks
+  for exactly what the guard remembers, and gets the same signature. Were the guard ahead of the log, it would
+  refuse what we then ask, and a power cut that hits a third of us so would end the height for ever.
 - The host never decides: it verifies signatures, judges blocks, keeps time and does what the effects say.
 - A crash at any point is undone by replaying the log of the height in progress; what the core had asked for
   and the log does not answer is done then.
@@ -92,7 +95,7 @@ class Surroundings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An input to log and apply; `announce` is our own message, which leaves once the log is synced."""
+    """An input to log and apply. `announce` is our own message: logged when it was signed, it leaves now."""
 
     logged: Logged
     announce: Message | None = None
@@ -279,12 +282,15 @@ class ConsensusHost:
     def _take(self, item: _Item) -> None:
         if item.logged.height != self.height or self.halted:
             return
-        entry = wal_codec.encode(item.logged)
-        self._wal.append(entry.height, entry.kind, entry.data)
-        if item.announce is not None:
-            self._wal.sync()
+        if item.announce is None:
+            self._log(item.logged)
+        else:
             self._around.broadcast(item.announce)
         self._perform_all(self._apply(item.logged.happened))
+
+    def _log(self, logged: Logged) -> None:
+        entry = wal_codec.encode(logged)
+        self._wal.append(entry.height, entry.kind, entry.data)
 
     def _apply(self, happened: Input) -> tuple[Effect, ...]:
         self._core, effects = core.apply(self._core, happened)
@@ -327,13 +333,21 @@ class ConsensusHost:
     # --- our own voice ------------------------------------------------------------------------
 
     def _sign_vote(self, vote: Vote) -> list[_Item]:
+        self._wal.sync()
         ours = self._voice.vote(vote)
         if ours is None:
             return []
         self._material.add_vote(ours)
-        return [_Item(Logged(self.height, VoteReceived(ours)), Votes((ours.encode(),)))]
+        return [self._ours(VoteReceived(ours), Votes((ours.encode(),)))]
+
+    def _ours(self, happened: Input, announce: Message) -> _Item:
+        """Logged at once: what we sign next must not be remembered without it."""
+        logged = Logged(self.height, happened)
+        self._log(logged)
+        return _Item(logged, announce)
 
     def _sign_proposal(self, proposal: Proposal) -> list[_Item]:
+        self._wal.sync()
         ours = self._voice.proposal(proposal)
         if ours is None:
             return []
@@ -342,7 +356,7 @@ class ConsensusHost:
         known = BlockKnown(self.height, ours.block_id, held.valid, held.block.header.time_ns)
         return [
             _Item(Logged(self.height, known, held.encoded)),
-            _Item(Logged(self.height, ProposalReceived(ours)), ProposedBlock(ours.encode(), held.encoded)),
+            self._ours(ProposalReceived(ours), ProposedBlock(ours.encode(), held.encoded)),
         ]
 
     def _make_block(self, effect: MakeBlock) -> _Item:

@@ -2,8 +2,8 @@
 
 Rules
 - An input is written before consensus acts on it.
-- Our own proposal or vote is synced to disk before it may leave the machine: after a crash we must still know
-  what made us cast it, or we could break a lock we hold.
+- What makes us cast a vote or proposal is synced before it is signed: after a crash we must still know it, or
+  we could break a lock we hold, or want to say something else than what the guard remembers and fall silent.
 - `end_height` marks that the block of a height is stored; replay starts after the last mark.
 - A torn tail is cut; anything else that does not check out stops the node (see `record_log`).
 """

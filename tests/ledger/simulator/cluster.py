@@ -171,6 +171,10 @@ class Cluster:
             self._at(begin + int(draw() * (profile.calm_at - begin)), ("heal",))
         for _ in range(profile.cuts):
             self._plan_cut(self.random.choice(self.hosts))
+        for _ in range(profile.outages):
+            begin, back = self._dark()
+            for host in self.hosts:
+                self._plan_cut(host, (begin, back))
         for index in self._flipped:
             self._plan_cut(self._by_id[index], flip=draw())
         for index in self._wiped:
@@ -180,12 +184,23 @@ class Cluster:
         for liar in self.liars:
             self._at(1, ("lie", liar))
 
-    def _plan_cut(self, host: Host, flip: float | None = None, wipe: bool = False) -> None:
+    def _dark(self) -> tuple[int, int]:
+        """When the power begins to fail, and when it is back."""
+        begin = int(self.random.random() * self.profile.calm_at)
+        return begin, begin + 1 + int(self.random.random() * (self.profile.calm_at - begin))
+
+    def _plan_cut(
+        self,
+        host: Host,
+        when: tuple[int, int] | None = None,
+        flip: float | None = None,
+        wipe: bool = False,
+    ) -> None:
         draw = self.random.random
+        begin, back = when or self._dark()
         cut = Cut(int(draw() * 8), draw(), draw() < 0.3, flip, wipe)
-        begin = int(draw() * self.profile.calm_at)
-        self._at(begin, ("step", host, host.life, (), cut))
-        self._at(begin + 1 + int(draw() * (self.profile.calm_at - begin)), ("step", host, None, (), None))
+        self._at(begin, ("step", host, (), cut))
+        self._at(back, ("step", host, (), None))
 
     def _at(self, time: int, event: tuple[object, ...]) -> None:
         self._count += 1
@@ -196,7 +211,7 @@ class Cluster:
             case ("hear", host, life, heard):
                 if host.life == life and host.up and not host.done:
                     self._take(Step(self.now, host.id, heard))
-            case ("step", host, _, heard, cut):
+            case ("step", host, heard, cut):
                 self._take(Step(self.now, host.id, heard, cut))
             case ("gossip",):
                 self._gossip()

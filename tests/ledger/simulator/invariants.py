@@ -4,7 +4,8 @@ Rules
 - Agreement: no two correct validators decide differently at one height.
 - Validity: nobody decides a block that the application refuses.
 - One voice: a correct validator's key never says two things in one place, through any crash.
-- Memory: a validator that restarts finds in its log everything that it said at this height.
+- Memory: a validator that restarts knows all that it said at this height, to the last bit: from its log, or
+  since what led to it is in the log, and the guard gives the same signature again.
 - Justice: only the faulty are found with two different votes.
 - Time: a block is later than the one before it, and no later than the latest correct clock.
 - Progress: once the network is calm, every correct validator decides every height (`Cluster.finished`).

@@ -80,6 +80,7 @@ PLANTED = {
     ),
     "lock dropped": Planted(Bugs(_with(on_polka, _unlocking_polka)), profiles.HIDDEN, "fork|halted"),
     "broadcast before log": Planted(Bugs(says_before_log=True), profiles.POWER, "forgotten"),
+    "guard ahead of log": Planted(Bugs(signs_before_log=True), profiles.OUTAGE, "no progress"),
     "double-sign guard off": Planted(Bugs(guarded=False), profiles.WIPED, "two voices"),
     "invalid blocks believed": Planted(
         Bugs(_with(on_new_proposal, _believing_proposal)), profiles.LIGHT, "invalid|halted"

@@ -9,7 +9,8 @@ class Profile:
     `flips` and `wipes` (disks that forget what was synced) are the faulty ones: at most f of 3f+1.
 
     `split_rounds`: in each of these first rounds the validators are parted anew, by round and not by time.
-    `cuts`: power cuts, each during some later write to the log, the guard or the block store.
+    `cuts`: power cuts, each during some later write to the log, the guard or the block store; `outages` hit
+    all at the same time.
     `hidden`: how many precommits are lost on top of `loss`: it makes locks and decisions that few know of.
     `power`: each validator's voting power. `skew`: clocks are up to this much early or late.
     """
@@ -25,6 +26,7 @@ class Profile:
     hidden: float = 0.0
     partitions: int = 1
     cuts: int = 1
+    outages: int = 0
     byzantine: int = 1
     twins: int = 0
     split_rounds: int = 0
@@ -42,6 +44,7 @@ HEIGHTS = Profile("heights", heights=3, cuts=2)
 ROUGH = Profile("rough", delay=250, loss=0.4, partitions=3, cuts=2, calm_at=1500)
 POWER = Profile("power", delay=120, loss=0.3, partitions=2, cuts=12, calm_at=1500, byzantine=0, heights=2)
 POWER_LIAR = replace(POWER, name="power-liar", byzantine=1, heights=1)
+OUTAGE = Profile("outage", byzantine=0, cuts=0, outages=4, heights=2)
 LOSSY = Profile("lossy", delay=120, loss=0.5, partitions=4, cuts=0, calm_at=2500)
 HIDDEN = Profile("hidden", loss=0.1, hidden=0.8, cuts=0, calm_at=2000)
 LIARS = Profile("liars", cuts=0, partitions=0, loss=0.0, heights=2)
@@ -64,6 +67,7 @@ PROFILES = {
         ROUGH,
         POWER,
         POWER_LIAR,
+        OUTAGE,
         LOSSY,
         HIDDEN,
         LIARS,
@@ -79,7 +83,20 @@ PROFILES = {
         TEN_MIXED,
     )
 }
-_RARE = [HEIGHTS, ROUGH, POWER, POWER_LIAR, LOSSY, HIDDEN, LIARS, TWINS_POWER, FLIPPED, WIPED, SMALL_POWER]
+_RARE = [
+    HEIGHTS,
+    ROUGH,
+    POWER,
+    POWER_LIAR,
+    OUTAGE,
+    LOSSY,
+    HIDDEN,
+    LIARS,
+    TWINS_POWER,
+    FLIPPED,
+    WIPED,
+    SMALL_POWER,
+]
 _LARGE = [SEVEN, TWINS_SEVEN, SEVEN_MIXED, TEN, TEN_MIXED]
 
 

@@ -73,6 +73,7 @@ class Bugs:
     """Bugs to plant in a validator: see `mutants`."""
 
     rules: tuple[Rule, ...] = RULES
+    signs_before_log: bool = False
     says_before_log: bool = False
     guarded: bool = True
 
@@ -151,14 +152,14 @@ class Host:
         height = self.state.height
         unanswered = Unanswered(self.address)
         unanswered.asked(self._apply(StartHeight(height, wait=True)))
-        entries = list(self.disk.wal.replay(height))
-        for entry in entries:
+        for entry in self.disk.wal.replay(height):
             logged = wal_codec.decode(entry)
             unanswered.answered(logged.happened)
             unanswered.asked(self._apply(logged.happened))
-        self.world.replayed(self, entries)
         self._perform(unanswered.effects())
         self._drain()
+        if self.state.height == height:
+            self.world.replayed(self, list(self.disk.wal.replay(height)))
         self.world.began(self)
 
     def arm(self, cut: Cut) -> None:
@@ -189,15 +190,17 @@ class Host:
             if height_of(happened) > height:
                 self.later.append(happened)
             return
-        entry = self.world.entry_of(happened, height)
-        if ours and self.bugs.says_before_log:
-            self._say(happened)
-        self.disk.wal.append(entry.height, entry.kind, entry.data)
         if ours:
-            self.disk.wal.sync()
-            if not self.bugs.says_before_log:
-                self._say(happened)
+            if self.bugs.signs_before_log:
+                self.disk.wal.sync()
+            self._say(happened)
+        else:
+            self._log(happened)
         self._perform(self._apply(happened))
+
+    def _log(self, happened: Input) -> None:
+        entry = self.world.entry_of(happened, self.state.height)
+        self.disk.wal.append(entry.height, entry.kind, entry.data)
 
     def _apply(self, happened: Input) -> tuple[Effect, ...]:
         self.state, effects = apply(self.state, happened, self.bugs.rules)
@@ -228,10 +231,12 @@ class Host:
                 yield BlockMade(height, round_, block.block_id, block.time_ns), False
             case SignVote(vote):
                 if (signed := self._sign(vote, STEPS[vote.type])) is not None:
+                    self._log(VoteReceived(signed))
                     yield VoteReceived(signed), True
             case SignProposal(proposal):
                 if (signed := self._sign(proposal, PROPOSE)) is not None:
                     yield self._known(signed.block_id), False
+                    self._log(ProposalReceived(signed))
                     yield ProposalReceived(signed), True
             case ScheduleTimeout():
                 self.world.wait(self, effect)
@@ -243,7 +248,12 @@ class Host:
                 self.world.halted(self, effect)
 
     def _sign(self, message: Spoken, step: int) -> Spoken | None:
-        """As the node's voice: the clock's time, but not before the core's; None when the guard refuses."""
+        """As the node's voice: the clock's time, but not before the core's; None when the guard refuses.
+
+        What led to it is synced first: the guard must never remember a vote whose reasons the log forgot.
+        """
+        if not (self.bugs.signs_before_log or self.bugs.says_before_log):
+            self.disk.wal.sync()
         now, place = self.world.clock_ns(self), (message.height, message.round, step)
         time_ns = max(now, message.time_ns) if isinstance(message, Vote) else now
         signer = self._signer if self.bugs.guarded else Signer(Forgetful(), self._key)
