@@ -86,8 +86,12 @@ test-full: $(VENV)/.dev tools browser ## the long matrices, schedules and soaks
 
 .PHONY: simulate
 RUNS ?= 20000
-simulate: $(VENV)/.dev ## search consensus schedules for a fork: RUNS=20000 SEED=0
-	$(PY) -m tests.ledger.simulator --runs $(RUNS) --seed $(or $(SEED),0)
+simulate: $(VENV)/.dev ## search consensus schedules for a fork: RUNS=20000 SEED=0 PROFILE=mixed
+	$(PY) -m tests.ledger.simulator --runs $(RUNS) --seed $(or $(SEED),0) --profile $(or $(PROFILE),mixed)
+
+.PHONY: simulate-nightly
+simulate-nightly: $(VENV)/.dev ## half a million schedules that no earlier night has tried
+	$(PY) -m tests.ledger.simulator --runs 500000 --seed $(or $(SEED),$(shell date +%y%m%d)000000)
 
 # --- measuring ------------------------------------------------------------------------------
 .PHONY: bench-journey
