@@ -18,7 +18,7 @@ from ledger.node.mempool import Mempool
 from ledger.node.messages import BlockWanted, Message, ProposedBlock, Votes
 from ledger.node.record_log import RecordLog, frame
 from ledger.node.runtime import ConsensusHost
-from ledger.node.signer import GuardFile, Signer
+from ledger.node.signer import GuardFile, Signer, SignRecord
 from ledger.node.wal import Wal
 from ledger.types.block import Block
 from ledger.types.commit import ABSENT, Commit
@@ -163,6 +163,35 @@ def same_as_before(vote: Vote, entries: list[bytes]) -> None:
     """A vote said again after a crash is one that was cast before it, bit for bit, or for a later place."""
     cast = [entry for entry in entries if vote.signature in entry]
     assert cast or vote.round > 0 or vote.height > 1
+
+
+async def test_what_led_to_a_vote_is_on_disk_before_the_guard_signs_it(
+    homes: list[Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guard ahead of its log would refuse, after a crash, whatever the shorter log leads to."""
+    unsynced: dict[Path, bool] = {}
+    signed = 0
+    append, sync, write = Wal.append, Wal.sync, GuardFile.write
+
+    def appending(wal: Wal, *entry: object) -> None:
+        append(wal, *entry)
+        unsynced[wal._path.parent] = True
+
+    def syncing(wal: Wal) -> None:
+        sync(wal)
+        unsynced[wal._path.parent] = False
+
+    def writing(guard: GuardFile, record: SignRecord) -> None:
+        nonlocal signed
+        signed += 1
+        assert not unsynced[guard._path.parent]
+        write(guard, record)
+
+    monkeypatch.setattr(Wal, "append", appending)
+    monkeypatch.setattr(Wal, "sync", syncing)
+    monkeypatch.setattr(GuardFile, "write", writing)
+    await run_until(booted(homes), 1)
+    assert signed >= 9
 
 
 async def test_lost_messages_are_made_good_by_asking(homes: list[Home]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ledger.simulator.profile import LIARS, LIGHT, PROFILES, SEVEN, TEN, TWINS, Profile, mixed
+from tests.ledger.simulator.profile import LIARS, LIGHT, OUTAGE, PROFILES, SEVEN, TEN, TWINS, Profile, mixed
 from tests.ledger.simulator.search import Tally, search
 
 
@@ -15,12 +15,12 @@ def failures(tally: Tally) -> list[tuple[int, str, str]]:
 
 @pytest.fixture(scope="module")
 def mixed_search() -> Tally:
-    return search(range(1_600), mixed)
+    return search(range(1_200), mixed)
 
 
 def test_all_invariants_hold_over_mixed_schedules(mixed_search: Tally) -> None:
     assert failures(mixed_search) == []
-    assert mixed_search.schedules == 1_600
+    assert mixed_search.schedules == 1_200
 
 
 def test_every_profile_is_part_of_the_mixed_search(mixed_search: Tally) -> None:
@@ -31,17 +31,21 @@ def test_mixed_schedules_are_hard_enough_to_matter(mixed_search: Tally) -> None:
     decisions = sum(mixed_search.rounds.values())
     assert max(mixed_search.rounds) >= 4
     assert decisions - mixed_search.rounds[0] > decisions // 5
-    assert mixed_search.crashes > 1_000
-    assert mixed_search.refused > 20
+    assert mixed_search.crashes > 800
+    assert mixed_search.refused > 10
     assert mixed_search.evidence > 2_000
 
 
 def test_light_schedules_agree_and_come_to_an_end() -> None:
-    assert failures(search(range(100_000, 100_800), lambda seed: LIGHT)) == []
+    assert failures(search(range(100_000, 100_600), lambda seed: LIGHT)) == []
 
 
 def test_twins_under_one_key_fork_nobody_else() -> None:
     assert failures(search(range(100_000, 100_300), lambda seed: TWINS)) == []
+
+
+def test_power_that_fails_everywhere_at_once_ends_no_height() -> None:
+    assert failures(search(range(100_000, 100_200), lambda seed: OUTAGE)) == []
 
 
 def test_mallory_is_caught_with_two_votes() -> None:
@@ -56,9 +60,10 @@ def test_no_profile_asks_for_more_faults_than_a_third() -> None:
 
 
 def test_one_fault_too_many_is_what_the_invariants_notice() -> None:
-    """Two liars of four: the same search that finds nothing above finds forks here."""
-    beyond = replace(LIGHT, byzantine=2, loss=0.4, partitions=3, calm_at=1_500)
-    assert search(range(200), lambda seed: beyond, stop_at=1).failures
+    """Twins of two of four: the same search that finds nothing above finds a fork here."""
+    beyond = replace(TWINS, twins=2)
+    (found,) = search(range(1_000), lambda seed: beyond, stop_at=1).failures
+    assert "fork" in found.what
 
 
 @pytest.mark.full
