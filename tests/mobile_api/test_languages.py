@@ -18,7 +18,7 @@ SCRIPTS = sorted((ROOT / "mobile_api/static/pages").rglob("*.js"))
 CALL = re.compile(r'\bn?gettext\(\s*"((?:[^"\\]|\\.)*)"')
 CJK = re.compile(r"[\u3400-\u9fff]")
 PAGES = {
-    "li-mei": ["/patient/", "/patient/set-up/", "/patient/looked/"],
+    "li-mei": ["/patient/", "/patient/set-up/", "/patient/looked/", "/patient/settings/"],
     "okafor": ["/clinician/", "/clinician/device/"],
     "clerk": ["/insurer/"],
 }

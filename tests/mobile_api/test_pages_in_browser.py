@@ -146,6 +146,7 @@ EVERY_PAGE = [
     ("li-mei", "/patient/set-up/"),
     ("amina-diallo", "/patient/"),
     ("amina-diallo", "/patient/looked/"),
+    ("amina-diallo", "/patient/settings/"),
     ("okafor", "/clinician/"),
     ("okafor", "/clinician/device/"),
     ("clerk", "/insurer/"),

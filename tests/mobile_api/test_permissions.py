@@ -9,7 +9,7 @@ from django.urls import URLPattern
 from mobile_api import urls
 from tests.mobile_api.conftest import World, post, signed_in
 
-PATIENT_PAGES = ["/patient/", "/patient/set-up/", "/patient/looked/"]
+PATIENT_PAGES = ["/patient/", "/patient/set-up/", "/patient/looked/", "/patient/settings/"]
 CLINICIAN_PAGES = ["/clinician/", "/clinician/device/"]
 INSURER_PAGES = ["/insurer/"]
 EVERY_API = [f"/{path.pattern}" for path in urls.json_urls if isinstance(path, URLPattern)]

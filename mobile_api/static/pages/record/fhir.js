@@ -84,6 +84,14 @@ export const risk = (code) => RISKS()[code] ?? text(code);
 /** A status code in words. */
 export const status = (code) => STATUSES()[code] ?? text(code);
 
+const BILLS = () => ({
+  submitted: gettext("Submitted"), benefit: gettext("Benefit"), eligible: gettext("Eligible"), copay: gettext("Own share"),
+  deductible: gettext("Deductible"), professional: gettext("Doctors' services"), institutional: gettext("Hospital's services"),
+  pharmacy: gettext("Pharmacy"), oral: gettext("Dental"), vision: gettext("Eye care"),
+});
+/** A billing code of HL7's claim-type and adjudication systems in words, else what the sender wrote. */
+export const billing = (value) => BILLS()[text(list(value)[0]?.coding?.[0]?.code)] ?? concept(value);
+
 /** The first date that says when a resource happened. */
 export function happened(resource) {
   return text(resource.effectiveDateTime ?? resource.effectivePeriod?.start ?? resource.effectiveInstant

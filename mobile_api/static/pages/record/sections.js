@@ -90,7 +90,7 @@ const happenings = (found) => mergedList(found.toSorted(newestFirst), {
 
 function billRows(item) {
   const totals = Array.isArray(item.total)
-    ? item.total.map((sum) => [fhir.concept(sum.category), fhir.money(sum.amount)])
+    ? item.total.map((sum) => [fhir.billing(sum.category), fhir.money(sum.amount)])
     : item.total ? [[gettext("Total"), fhir.money(item.total)]] : [];
   return [
     ...(item.item ?? []).map((line) => [fhir.concept(line.productOrService), fhir.money(line.net ?? line.unitPrice)]),
@@ -100,7 +100,7 @@ function billRows(item) {
 }
 
 const bills = (found) => el("div.bills", {}, found.toSorted(newestFirst).map((item) => el("div.panel", {},
-  el("strong", {}, joined(config.words.type[item.resourceType], fhir.concept(item.type))),
+  el("strong", {}, joined(config.words.type[item.resourceType], fhir.billing(item.type))),
   lines(joined(fhirDate(fhir.happened(item)), fhir.status(item.status)), item.provider?.display || fhir.origin(item)),
   table([gettext("What"), gettext("Amount")], billRows(item)))));
 
