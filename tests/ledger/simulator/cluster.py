@@ -12,6 +12,7 @@ import heapq
 import os
 import random
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -84,7 +85,7 @@ class Cluster:
         self.now = 0
         self.steps: list[Step] = []
         self.evidence: list[EvidenceFound] = []
-        self._events: list[tuple[int, int, tuple[object, ...]]] = []
+        self._events: list[tuple[int, int, Callable[..., None], tuple[object, ...]]] = []
         self._count = 0
         self._blocks: dict[BlockID, SimBlock] = {}
         self._entries: dict[object, tuple[object, Entry]] = {}
@@ -126,10 +127,10 @@ class Cluster:
         try:
             self._plan()
             while self._events and not self.finished:
-                self.now, _, event = heapq.heappop(self._events)
+                self.now, _, do, what = heapq.heappop(self._events)
                 if self.now > self.profile.give_up_at:
                     break
-                self._happen(event)
+                do(*what)
         finally:
             self._close()
         return self
@@ -157,18 +158,18 @@ class Cluster:
 
     @property
     def finished(self) -> bool:
-        return all(
-            len(host.chain) >= self.profile.heights or host.refused or host.index in self.twins
-            for host in self.hosts
-        )
+        for host in self.hosts:
+            if len(host.chain) < self.profile.heights and not host.refused and host.index not in self.twins:
+                return False
+        return True
 
     def _plan(self) -> None:
         """The faults to come, all from the seed."""
         profile, draw = self.profile, self.random.random
         for _ in range(profile.partitions):
             begin = int(draw() * profile.calm_at)
-            self._at(begin, ("part",))
-            self._at(begin + int(draw() * (profile.calm_at - begin)), ("heal",))
+            self._at(begin, self.network.part, self.instances)
+            self._at(begin + int(draw() * (profile.calm_at - begin)), self.network.heal)
         for _ in range(profile.cuts):
             self._plan_cut(self.random.choice(self.hosts))
         for _ in range(profile.outages):
@@ -179,10 +180,10 @@ class Cluster:
             self._plan_cut(self._by_id[index], flip=draw())
         for index in self._wiped:
             self._plan_cut(self._by_id[index], wipe=True)
-        self._at(profile.calm_at, ("heal",))
-        self._at(GOSSIP_EVERY, ("gossip",))
+        self._at(profile.calm_at, self.network.heal)
+        self._at(GOSSIP_EVERY, self._gossip)
         for liar in self.liars:
-            self._at(1, ("lie", liar))
+            self._at(1, self._lie, liar)
 
     def _dark(self) -> tuple[int, int]:
         """When the power begins to fail, and when it is back."""
@@ -199,29 +200,24 @@ class Cluster:
         draw = self.random.random
         begin, back = when or self._dark()
         cut = Cut(int(draw() * 8), draw(), draw() < 0.3, flip, wipe)
-        self._at(begin, ("step", host, (), cut))
-        self._at(back, ("step", host, (), None))
+        self._at(begin, self._cut_or_start, host, cut)
+        self._at(back, self._cut_or_start, host, None)
 
-    def _at(self, time: int, event: tuple[object, ...]) -> None:
+    def _at(self, time: int, do: Callable[..., None], *what: object) -> None:
         self._count += 1
-        heapq.heappush(self._events, (time, self._count, event))
+        heapq.heappush(self._events, (time, self._count, do, what))
 
-    def _happen(self, event: tuple[object, ...]) -> None:
-        match event:
-            case ("hear", host, life, heard):
-                if host.life == life and host.up and not host.done:
-                    self._take(Step(self.now, host.id, heard))
-            case ("step", host, heard, cut):
-                self._take(Step(self.now, host.id, heard, cut))
-            case ("gossip",):
-                self._gossip()
-            case ("lie", liar):
-                liar.lie()
-                self._at(self.now + 40 + int(self.random.random() * 120), event)
-            case ("part",):
-                self.network.part(self.instances)
-            case ("heal",):
-                self.network.heal()
+    def _hear(self, host: Host, life: int, heard: tuple[Input, ...]) -> None:
+        """What was sent to a host arrives, unless the host went down in between."""
+        if host.life == life and host.up and not host.done:
+            self._take(Step(self.now, host.id, heard))
+
+    def _cut_or_start(self, host: Host, cut: Cut | None) -> None:
+        self._take(Step(self.now, host.id, cut=cut))
+
+    def _lie(self, liar: Mallory) -> None:
+        liar.lie()
+        self._at(self.now + 40 + int(self.random.random() * 120), self._lie, liar)
 
     def _take(self, step: Step) -> None:
         self.steps.append(step)
@@ -240,13 +236,13 @@ class Cluster:
                 if sender is not host and sender.up and host.up and not host.done:
                     for inputs in lacking(sender, host, self):
                         self.send_to(sender.id, host, inputs)
-        self._at(self.now + GOSSIP_EVERY, ("gossip",))
+        self._at(self.now + GOSSIP_EVERY, self._gossip)
 
     def send_to(self, sender: int, host: Host, inputs: tuple[Input, ...]) -> None:
         """Put `inputs` on the wire to `host`."""
         delay = self.network.delay(self.now, sender, host.id, inputs)
         if delay is not None:
-            self._at(self.now + delay, ("hear", host, host.life, inputs))
+            self._at(self.now + delay, self._hear, host, host.life, inputs)
 
     # -- what a validator needs (World) ----------------------------------------------------------------------
 
@@ -322,7 +318,7 @@ class Cluster:
 
     def _later(self, host: Host, delay: int, happened: Input) -> None:
         if not self._replaying:
-            self._at(self.now + delay, ("hear", host, host.life, (happened,)))
+            self._at(self.now + delay, self._hear, host, host.life, (happened,))
 
     def decided(self, host: Host, effect: CommitBlock) -> None:
         block = self._blocks[effect.block_id]
