@@ -166,3 +166,13 @@ def test_the_text_of_a_name_goes_before_its_parts(bedside: Tab) -> None:
 def test_a_western_name_keeps_the_given_name_in_front(bedside: Tab) -> None:
     name = {"family": "Diallo", "given": ["Amina"]}
     assert show(bedside, ({"resourceType": "Patient", "name": [name]}, RIVERSIDE))["name"] == "Amina Diallo"
+
+
+def test_on_paper_the_record_stays_and_the_controls_go(bedside: Tab) -> None:
+    show(bedside, (condition("2024-08-26"), RIVERSIDE))
+    bedside.emulate_media(media="print")
+    assert bedside.is_visible("text=Type 2 diabetes")
+    left = "[...document.querySelectorAll('button, .bar, .foot, .back')].filter((e) => e.checkVisibility())"
+    assert bedside.evaluate(f"{left}.length") == 0
+    bedside.emulate_media(media="screen")
+    assert bedside.evaluate(f"{left}.length") > 0
