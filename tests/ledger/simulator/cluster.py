@@ -310,6 +310,8 @@ class Cluster:
         )
 
     def fetch(self, host: Host, block_id: BlockID) -> None:
+        if self._replaying:
+            return
         block = self._blocks[block_id]
         self._later(host, FETCH_MS, BlockKnown(block.height, block_id, block.valid, block.time_ns))
 

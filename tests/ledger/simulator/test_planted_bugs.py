@@ -36,13 +36,30 @@ def test_kept_schedule_of_a_failure_replays_to_the_same_failure(bug: str, tmp_pa
     assert main(["--replay", str(path)]) == 1
 
 
-def test_replayed_schedule_needs_no_seed(tmp_path: Path) -> None:
-    """The steps alone carry the run: hosts hear nothing that the file does not hold."""
+def test_schedule_that_broke_a_planted_bug_breaks_nothing_without_it(tmp_path: Path) -> None:
     planted = PLANTED["broadcast before log"]
     failure = search(range(MOST_SEEDS), lambda seed: planted.profile, planted.cluster, stop_at=1).failures[0]
     data = json.loads(keep(tmp_path, failure, "broadcast before log").read_text())
     cluster, steps = schedule.load({**data, "bug": ""})
     cluster.replay(steps)
+    assert cluster.steps == steps
+
+
+def test_steps_may_be_struck_out_of_a_kept_schedule(tmp_path: Path) -> None:
+    """Hosts hear nothing but the steps: without the last the fork has not happened yet, any other may go."""
+    planted = PLANTED["quorum of 2f, twins"]
+    failure = search(range(MOST_SEEDS), lambda seed: planted.profile, planted.cluster, stop_at=1).failures[0]
+    data = json.loads(keep(tmp_path, failure, "quorum of 2f, twins").read_text())
+    cluster, steps = schedule.load(data)
+    cluster.replay(steps[:-1])
+    forks = 0
+    for struck in range(len(steps) - 1):
+        cluster, steps = schedule.load(data)
+        try:
+            cluster.replay(steps[:struck] + steps[struck + 1 :])
+        except Violation:
+            forks += 1
+    assert 0 < forks < len(steps) - 1
 
 
 def test_healthy_run_replays_to_the_same_chain(tmp_path: Path) -> None:
