@@ -34,6 +34,12 @@ CUSTODY: dict[str, Promise] = {
     "self": gettext_lazy("keys on the patient's own device"),
     "custodial": gettext_lazy("keys kept by the service under the patient's PIN"),
 }
+CHANGES: dict[str, Promise] = {
+    "join": gettext_lazy("An organisation proposed that a validator joins"),
+    "leave": gettext_lazy("An organisation proposed that a validator leaves"),
+    "power": gettext_lazy("An organisation proposed another voting power for a validator"),
+    "rotate": gettext_lazy("An organisation proposed a new key for a validator"),
+}
 
 
 def short(text: str) -> str:
@@ -116,6 +122,33 @@ def _opened(body: Body) -> Sentence:
     return Sentence(title, [(_("Consent"), body["consent"])])
 
 
+def _proposed(body: Body) -> Sentence:
+    change = body["change"]
+    title = CHANGES.get(change["kind"])
+    named = [(_("Validator"), change["moniker"])] if "moniker" in change else []
+    power = [(_("Voting power"), str(change["power"]))] if "power" in change else []
+    return Sentence(
+        str(title) if title else _("An organisation proposed a change of the validators"),
+        [*named, (_("Key"), short(change["public"])), *power, (_("Proposal"), body["proposal"])],
+        [(_("Votes are taken until"), body["not_after"])],
+    )
+
+
+def _voted(body: Body) -> Sentence:
+    title = (
+        _("An organisation voted for a proposal")
+        if body["approve"]
+        else _("An organisation voted against a proposal")
+    )
+    return Sentence(title, [(_("Organisation"), short(body["author"])), (_("Proposal"), body["proposal"])])
+
+
+def _checkpoint(body: Body) -> Sentence:
+    return Sentence(
+        _("An organisation asked for a fresh block"), [(_("Organisation"), short(body["author"]))]
+    )
+
+
 TELL: dict[str, Callable[[Body], Sentence]] = {
     "OrganisationRegistered": _organisation,
     "DidRegistered": _did,
@@ -126,6 +159,9 @@ TELL: dict[str, Callable[[Body], Sentence]] = {
     "ConsentGranted": _granted,
     "ConsentRevoked": _revoked,
     "AccessOpened": _opened,
+    "GovernanceProposed": _proposed,
+    "GovernanceVoted": _voted,
+    "CheckpointRequested": _checkpoint,
 }
 
 

@@ -51,6 +51,12 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "ConsentRevoked": {"consent": "C1", "subject": "did:salus:uB"},
     "AccessOpened": {"consent": "C1", "handles": ["h"]},
+    "GovernanceProposed": {
+        "proposal": "P1",
+        "change": {"kind": "join", "public": "k", "moniker": "hillside", "power": 10},
+    },
+    "GovernanceVoted": {"proposal": "P1", "approve": False},
+    "CheckpointRequested": {},
 }
 SUMMARY = BlockSummary(
     height=7, hash="AB" * 32, time_ms=1_790_000_000_000, txs=1, proposer="V1", app_hash="CD" * 32
@@ -114,6 +120,23 @@ def test_every_transaction_is_told_in_plain_words(type_: str, language: str) -> 
     assert type_ not in told.title
     assert (max(told.title) > "\u3400") == (language == "zh-hans")
     assert told.times[-1][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "join", "moniker": "hillside", "power": 10}, "joins"),
+        ({"kind": "leave"}, "leaves"),
+        ({"kind": "power", "power": 20}, "another voting power"),
+        ({"kind": "rotate", "moniker": "harbour"}, "new key"),
+    ],
+)
+def test_a_proposal_says_what_would_change(change: dict[str, Any], words: str) -> None:
+    body = {"type": "GovernanceProposed", "proposal": "P1", "change": {"public": "k", **change}}
+    told = sentence(COMMON | body)
+    assert words in told.title
+    assert ("Votes are taken until", 2) in told.times
+    assert dict(told.facts).get("Validator") == change.get("moniker")
 
 
 def test_an_unknown_transaction_is_named_not_guessed_at() -> None:
