@@ -52,7 +52,8 @@ def moment(ms: int | None) -> datetime | None:
 def when(ms: int | None) -> str:
     """Milliseconds since 1970 as the reader writes a date and a time."""
     at = moment(ms)
-    return "" if at is None else f"{formats.date_format(at, _day_form())} {formats.date_format(at, 'H:i')}"
+    separator = " " if _chinese() else ", "
+    return "" if at is None else formats.date_format(at, f"{_day_form()}{separator}H:i")
 
 
 @register.filter
@@ -66,7 +67,11 @@ def day(iso: str) -> str:
 
 def _day_form() -> str:
     """As the scripts' `Intl` writes a day, so that one page has one form."""
-    return "Y年n月j日" if (translation.get_language() or "").startswith("zh") else "j M Y"
+    return "Y年n月j日" if _chinese() else "j M Y"
+
+
+def _chinese() -> bool:
+    return (translation.get_language() or "").startswith("zh")
 
 
 @register.filter

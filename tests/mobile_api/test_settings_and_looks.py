@@ -66,7 +66,7 @@ def test_a_look_names_who_where_when_what_why_and_under_which_permission(li_mei:
         assert words in shown
     assert "Results and measurements (1)" in shown
     assert "Problems and diagnoses (1)" in shown
-    assert re.search(r"given \d+ \w+ \d{4} \d\d:\d\d, until \d+ \w+ \d{4} \d\d:\d\d", shown)
+    assert re.search(r"given \d+ \w+ \d{4}, \d\d:\d\d, until \d+ \w+ \d{4}, \d\d:\d\d", shown)
     assert "State: </span>Open" in shown
 
 

@@ -123,8 +123,7 @@ function resultRow(title, item, source = fhir.origin(item)) {
     el("th", { scope: "row" }, title),
     el("td", { class: `number ${flagged ? `flag-${flagged}` : ""}` }, fhir.observed(item), flagged ? ` ${FLAGS()[flagged]}` : ""),
     el("td", { class: "number" }, fhir.range(item)),
-    el("td", { class: "number" }, fhirDate(fhir.happened(item))),
-    el("td", {}, source),
+    el("td", {}, fhirDate(fhir.happened(item)), lines(source)),
   ];
 }
 
@@ -140,7 +139,7 @@ function resultRows(title, item) {
 function results(found) {
   const groups = [...Map.groupBy(found.toSorted(newestFirst), (item) => fhir.concept(item.code))]
     .toSorted(([, [a]], [, [b]]) => URGENCY.indexOf(fhir.flag(a)) - URGENCY.indexOf(fhir.flag(b)));
-  const head = [gettext("Result"), gettext("Value"), gettext("Reference"), gettext("Date"), gettext("From hospital")];
+  const head = [gettext("Result"), gettext("Value"), gettext("Reference"), gettext("Date and hospital")];
   const trends = groups.map(([title, items]) => trend(title, items)).filter(Boolean);
   const earlier = groups.flatMap(([title, items]) => items.slice(1).flatMap((item) => resultRows(title, item)));
   return el("div", {}, table(head, groups.flatMap(([title, [newest]]) => resultRows(title, newest))),
