@@ -112,7 +112,7 @@ def test_after_refusing_the_keyboard_and_the_reader_are_at_the_outcome(
     page.focus("#refuse")
     page.press("#refuse", "Enter")
     page.wait_for_selector("#request .note.ok")
-    page.wait_for_function("document.activeElement.id === 'request'")
+    page.wait_for_selector("#request:focus")
     assert "You refused." in page.inner_text("#request")
     assert page.inner_text("h1") == "Your answer"
 

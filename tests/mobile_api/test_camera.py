@@ -17,6 +17,10 @@ pytestmark = pytest.mark.browser
 WIDTH, HEIGHT, SCALE = 640, 480, 10
 FAKE = "--use-fake-device-for-media-stream"
 PATIENCE_MS = 15_000
+PICTURES_CAME = """async () => {
+  const video = document.getElementById("video");
+  while (!video.videoWidth) await new Promise((resolve) => setTimeout(resolve, 50));
+}"""
 
 
 def film(path: Path, text: str) -> Path:
@@ -80,7 +84,7 @@ def test_a_foreign_qr_code_is_not_taken_for_a_patient(bedside: Callable[..., Tab
     seen = film(tmp_path / "code.y4m", "https://mallory.example/7K3M-9QXD")
     page = bedside(FAKE, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={seen}")
     page.click("#scan")
-    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    page.evaluate(PICTURES_CAME)
     page.wait_for_timeout(1000)
     assert page.input_value("#code") == ""
     page.click("#stop-scan")
