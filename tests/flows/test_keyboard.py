@@ -27,8 +27,9 @@ def press(page: Page, selector: str, key: str = "Enter") -> None:
 
 def test_the_whole_scene_is_played_with_the_keyboard_alone(cast: Cast) -> None:
     patient, doctor = cast.li_mei(), cast.dr_okafor()
-    patient.be_at_home()
     doctor.goto("/clinician/")
+    doctor.choose_language("en")
+    patient.be_at_home()
 
     # Asked.
     tab_to(doctor.page, "#code")
