@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no counter-example: what a property needs is examples, not speed.
+settings.register_profile("salus", deadline=None)
+settings.load_profile("salus")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
