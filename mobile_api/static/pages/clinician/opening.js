@@ -87,23 +87,26 @@ export async function openAll(request, grant, { show, onKeys, signal }) {
     const keys = await dataKeys(grant, released, part);
     onKeys();
     const waiting = byImportance(part);
-    const one = async () => {
-      while (waiting.length && !signal.aborted) {
-        const { record } = waiting.shift();
-        const dataKey = keys.get(record.record_id);
-        try {
-          const bytes = await readRecord({ record, token: released.token, dataKey });
-          if (signal.aborted) bytes.fill(0);
-          else show(record, bytes);
-        } catch (error) {
-          failed += 1;
-          if (error.status) said = error; // the server's own words
-          console.warn("a record could not be opened:", error.code ?? error.name);
-        } finally {
-          dataKey.fill(0);
-        }
+    const next = async () => {
+      const { record } = waiting.shift();
+      const dataKey = keys.get(record.record_id);
+      try {
+        const bytes = await readRecord({ record, token: released.token, dataKey });
+        if (signal.aborted) bytes.fill(0);
+        else show(record, bytes);
+      } catch (error) {
+        failed += 1;
+        if (error.status) said = error; // the server's own words
+        console.warn("a record could not be opened:", error.code ?? error.name);
+      } finally {
+        dataKey.fill(0);
       }
     };
+    const one = async () => {
+      while (waiting.length && !signal.aborted) await next();
+    };
+    // The most important record has the line for itself: it is on the screen before the others compete for it.
+    if (!signal.aborted) await next();
     await Promise.all(Array.from({ length: PARALLEL }, one));
     keys.forEach((key) => key.fill(0));
   }

@@ -16,8 +16,8 @@ function plain(request) {
 }
 
 async function consentOf(request, given) {
-  if (given?.tx_hash && given.height) return given;
-  return (await getJson("/api/patient/consents")).find((consent) => consent.consent_id === request.consent_id) ?? given;
+  if (given) return given;
+  return (await getJson("/api/patient/consents")).find((consent) => consent.consent_id === request.consent_id);
 }
 
 async function proven(consent) {

@@ -14,11 +14,12 @@ import { draw } from "./request_view.js";
 import { didOf } from "../../ledger/did.js";
 
 const STALE_MS = 120_000;
+const DOCTOR_FIRST_MS = 600;
 const place = byId("request");
 const result = byId("result");
 
 /** What the page knows; `prepared` is null while it does not match the screen. */
-const state = { detail: null, choice: null, view: null, picked: null, artefact: null, prepared: null, shownAt: 0, skew: 0, keys: null, verified: null, run: 0 };
+const state = { detail: null, choice: null, view: null, picked: null, artefact: null, prepared: null, shownAt: 0, skew: 0, keys: null, verified: null, run: 0, answered: false, renewal: 0 };
 const now = () => Date.now() + state.skew;
 
 async function load() {
@@ -127,6 +128,8 @@ async function answered(consent) {
   await showAnswer({ ...state.detail.request, state: "granted", consent_id: consent.consent_id }, consent);
   result.replaceChildren();
   moveTo(place);
+  state.answered = true;
+  later();
 }
 
 async function refuse(button) {
@@ -153,7 +156,16 @@ function forgetKeys() {
 
 async function onEntries(entries) {
   const mine = entries.filter((entry) => entry.payload.request_id === config.request);
-  if (!mine.length) return;
+  if (mine.length) await (state.answered ? later() : renew());
+}
+
+/** After the own approval the doctor's page comes first: this one asks when that has had its moment. */
+function later() {
+  clearTimeout(state.renewal);
+  state.renewal = setTimeout(() => renew().catch((error) => showError(result, error)), DOCTOR_FIRST_MS);
+}
+
+async function renew() {
   const fresh = await getJson(`/api/patient/requests/${config.request}`);
   if (fresh.request.state !== "requested") {
     forgetKeys();
