@@ -19,26 +19,9 @@ from typing import Any
 from salus.demo.cast import VALIDATORS
 from salus.demo.environment import demo_environment
 from salus.demo.supervise import Child, Supervisor
+from tests.free_ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def free_port_block(size: int) -> int:
-    """The first of `size` neighbouring free loopback ports, below those that outgoing connections take."""
-    for first in range(12_000 + os.getpid() % 300 * size, 32_000, size):
-        sockets = []
-        try:
-            for port in range(first, first + size):
-                probe = socket.socket()
-                sockets.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in sockets:
-                probe.close()
-    raise RuntimeError("no block of free ports")
 
 
 def bare_environment(home: Path) -> dict[str, str]:
@@ -68,7 +51,7 @@ class Consortium:
     def spawn(self, *, restart: bool = False) -> subprocess.Popen[bytes]:
         """Start `up` and return at once."""
         if not self.port:
-            self.port = free_port_block(50)
+            self.port = free_ports(50)
             self.ledger_port = self.port + 1
         command = [sys.executable, "-m", "salus.demo", "up", "--port", str(self.port)]
         command += ["--ledger-port", str(self.ledger_port)]

@@ -91,6 +91,8 @@ def afterwards(cast: Cast, request_id: str) -> None:
     patient.page.locator("[data-proof]").first.click()
     expect(patient.page.locator("#live")).to_contain_text(EN.signed)
     picture(patient, "looked")
+    patient.goto("/patient/settings/")
+    picture(patient, "settings")
     patient.goto("/patient/")
     patient.page.locator("#h-records + details, section:has(#h-records) details").first.click()
     picture(patient, "home")

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from ledger.api import DevnetNode, LedgerClient, b64u_encode, init_devnet
+from tests.free_ports import free_ports
 from tests.wallet.conftest import World, make_genesis, populate, register_everyone
 from wallet import api as wallet
 from wallet import ports
@@ -52,21 +52,6 @@ class Devnet:
         process = self.processes.pop(moniker)
         process.kill()
         process.wait(10)
-
-
-def free_ports(count: int) -> int:
-    for first in range(40_000 + os.getpid() % 400 * 20, 60_000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise RuntimeError("no free ports")
 
 
 @pytest.fixture(scope="session")

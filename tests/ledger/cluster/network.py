@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from ledger.api import (
     sign_tx,
 )
 from ledger.node.devnet import PORTS_PER_NODE, DevnetNode, init_devnet
+from tests.free_ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 CHAIN_ID = "salus-cluster"
@@ -78,22 +78,6 @@ APP_STATE: Mapping[str, Any] = {
     },
     "version": 1,
 }
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring free loopback ports."""
-    for first in range(20_000 + os.getpid() % 400 * 20, 60_000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise RuntimeError("no free ports")
 
 
 @dataclass

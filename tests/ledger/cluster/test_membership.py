@@ -11,7 +11,8 @@ from ledger.api import LedgerClient, OrganisationRegistered, b64u_encode, sign_t
 from ledger.node.devnet import Newcomer, init_newcomer
 from ledger.types.tx import Body, GovernanceProposed, GovernanceVoted
 from ledger.types.tx_change import Change, PowerChanges, ValidatorJoins, ValidatorLeaves
-from tests.ledger.cluster.network import AUTHORITY, CHAIN_ID, MONIKERS, Network, Person, free_ports
+from tests.free_ports import free_ports
+from tests.ledger.cluster.network import AUTHORITY, CHAIN_ID, MONIKERS, Network, Person
 
 NORTH_LAKE = Person("North Lake Hospital")
 RIVERSIDE = Person("Riverside General")

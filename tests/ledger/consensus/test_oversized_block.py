@@ -18,7 +18,7 @@ from ledger.types.genesis import Genesis
 from ledger.types.params import ConsensusParams
 from ledger.types.tx_errors import Code
 from tests.ledger.consensus.script import A, Script
-from tests.ledger.node.ports import APP_STATE
+from tests.ledger.node.app_state import APP_STATE
 
 LIMIT = 4_000
 NAMES = ("north-lake", "riverside", "hillside", "health-authority")

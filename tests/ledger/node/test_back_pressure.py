@@ -15,8 +15,8 @@ from ledger.node.home import Home
 from ledger.node.mempool import BUSY
 from ledger.node.node import Node
 from ledger.node.rpc import Rpc
+from tests.free_ports import free_ports
 from tests.ledger.cluster.network import APP_STATE, CHAIN_ID, Person
-from tests.ledger.node.ports import free_ports
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from ledger.types.genesis import Genesis
 from ledger.types.ids import address_of
 from ledger.types.proposal import Proposal
 from ledger.types.vote import Vote
-from tests.ledger.node.ports import APP_STATE
+from tests.ledger.node.app_state import APP_STATE
 
 NAMES = ("north-lake", "riverside", "hillside", "health-authority")
 NOW_MS = 1_767_225_600_000

@@ -15,7 +15,8 @@ from ledger.node.errors import PeerMisbehaved
 from ledger.node.home import Home
 from ledger.node.messages import Status, Votes
 from ledger.node.peers import MAX_FRAME, Mesh, Peer
-from tests.ledger.node.ports import APP_STATE, free_ports
+from tests.free_ports import free_ports
+from tests.ledger.node.app_state import APP_STATE
 
 
 class Party:

@@ -1,6 +1,5 @@
-"""What tests of a single node share: free ports and a genesis' application state."""
+"""The application state of the genesis that tests of a single node share."""
 
-import socket
 from typing import Any
 
 import msgspec
@@ -23,11 +22,3 @@ APP_STATE: dict[str, Any] = {
     },
     "version": 1,
 }
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring free loopback ports."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        first: int = probe.getsockname()[1]
-    return min(first, 65_000 - count)
