@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ledger.machine.entries import ORGANISATION_DECODER, ORGANISATION_PREFIX
+from ledger.machine.entries import ORGANISATION_PREFIX, decode_organisation
 from ledger.machine.rules.governance import ELECTOR_KINDS
 
 
@@ -12,7 +12,7 @@ def electors_after(before: frozenset[str], changes: Iterable[tuple[bytes, bytes 
     for key, value in changes:
         if not key.startswith(ORGANISATION_PREFIX) or value is None:
             continue
-        entry = ORGANISATION_DECODER.decode(value)
+        entry = decode_organisation(value)
         did = key[len(ORGANISATION_PREFIX) :].decode()
         (electors.add if entry.active and entry.kind in ELECTOR_KINDS else electors.discard)(did)
     return before if electors == before else frozenset(electors)

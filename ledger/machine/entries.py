@@ -1,10 +1,12 @@
 """What the state holds: one key and one struct per kind of entry, and typed reading of them.
 
 Keys are UTF-8, values JCS (docs/formats.md section 3). No entry holds personal data: DIDs are pairwise,
-commitments salted. Entries are replaced, never changed; only nonces are ever removed.
+commitments salted. Entries are replaced, never changed; only lists of nonces are ever removed. What was read is
+remembered by its very bytes, so that a key set or a consent that many transactions need is decoded once.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 import msgspec
@@ -73,10 +75,12 @@ class ConsentEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     height: int
 
 
-class NonceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`nonce/<author>/<nonce>`: remembered until header time passes `not_after`."""
+class NoncesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`nonces/<height>`: the digest of the nonces that a block used, remembered until header time passes
+    `until` (see `ledger.machine.nonces`)."""
 
-    not_after: int
+    digest: str
+    until: int
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +147,7 @@ Entry = (
     | CredentialEntry
     | AnchorEntry
     | ConsentEntry
-    | NonceEntry
+    | NoncesEntry
     | ValidatorSetEntry
     | ValidatorChangesEntry
     | ValidatorEntry
@@ -204,12 +208,12 @@ def checkpoint_key(did: str) -> bytes:
     return f"checkpoint/{did}".encode()
 
 
-NONCE_PREFIX = b"nonce/"
+NONCES_PREFIX = b"nonces/"
 
 
-def nonce_key(author: str, nonce: str) -> bytes:
-    """State key of a used nonce."""
-    return f"nonce/{author}/{nonce}".encode()
+def nonces_key(height: int) -> bytes:
+    """State key of the nonces that the block at `height` used."""
+    return NONCES_PREFIX + str(height).encode()
 
 
 def write(key: bytes, entry: Entry) -> Write:
@@ -266,24 +270,32 @@ class View:
         """When this organisation last asked for a block."""
         return self._entry(checkpoint_key(did), _CHECKPOINT)
 
-    def nonce_used(self, author: str, nonce: str) -> bool:
-        """Whether this author's nonce is remembered."""
-        return self._read(nonce_key(author, nonce)) is not None
+    def nonces(self, height: int) -> NoncesEntry | None:
+        """The nonces that the block at `height` used, while they are remembered."""
+        return self._entry(nonces_key(height), decode_nonces)
 
-    def _entry(self, key: bytes, decoder: "msgspec.json.Decoder[_E]") -> _E | None:
+    def _entry(self, key: bytes, decode: Callable[[bytes], _E]) -> _E | None:
         value = self._read(key)
-        return None if value is None else decoder.decode(value)
+        return None if value is None else decode(value)
 
 
-_DID = msgspec.json.Decoder(DidEntry)
-_ORGANISATION = msgspec.json.Decoder(OrganisationEntry)
-_CREDENTIAL = msgspec.json.Decoder(CredentialEntry)
-_ANCHOR = msgspec.json.Decoder(AnchorEntry)
-_CONSENT = msgspec.json.Decoder(ConsentEntry)
-_CHANGES = msgspec.json.Decoder(ValidatorChangesEntry)
-_SET = msgspec.json.Decoder(ValidatorSetEntry)
-_VALIDATOR = msgspec.json.Decoder(ValidatorEntry)
-_PROPOSAL = msgspec.json.Decoder(ProposalEntry)
-_CHECKPOINT = msgspec.json.Decoder(CheckpointEntry)
-ORGANISATION_DECODER = _ORGANISATION
-NONCE_DECODER = msgspec.json.Decoder(NonceEntry)
+_REMEMBERED = 16_384
+"""Entries of one kind kept decoded; they are frozen, so whoever reads them may share them."""
+
+
+def _decoded(kind: type[_E]) -> Callable[[bytes], _E]:
+    return lru_cache(_REMEMBERED)(msgspec.json.Decoder(kind).decode)
+
+
+_DID = _decoded(DidEntry)
+_ORGANISATION = _decoded(OrganisationEntry)
+_CREDENTIAL = _decoded(CredentialEntry)
+_ANCHOR = _decoded(AnchorEntry)
+_CONSENT = _decoded(ConsentEntry)
+_CHANGES = _decoded(ValidatorChangesEntry)
+_SET = _decoded(ValidatorSetEntry)
+_VALIDATOR = _decoded(ValidatorEntry)
+_PROPOSAL = _decoded(ProposalEntry)
+_CHECKPOINT = _decoded(CheckpointEntry)
+decode_organisation = _ORGANISATION
+decode_nonces = _decoded(NoncesEntry)

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import msgspec
 
 from ledger.machine.entries import DidEntry, OrganisationEntry, did_key, organisation_key, write
-from ledger.machine.state import StateTree
 from ledger.types.did import KeySet, check_keyset, did_of
 from ledger.types.tx_errors import Rejected
 from ledger.types.tx_fields import Did, Label
@@ -31,8 +30,8 @@ class AppState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Literal[1]
 
 
-def genesis_state(app_state: Mapping[str, Any]) -> StateTree:
-    """The state that `app_state` describes. Raises GenesisError."""
+def genesis_state(app_state: Mapping[str, Any]) -> dict[bytes, bytes]:
+    """The pairs of the state that `app_state` describes. Raises GenesisError."""
     try:
         authority = msgspec.convert(app_state, AppState).authority
         check_keyset(authority.keyset)
@@ -44,4 +43,4 @@ def genesis_state(app_state: Mapping[str, Any]) -> StateTree:
         write(did_key(authority.did), DidEntry("self", authority.keyset, 0)),
         write(organisation_key(authority.did), OrganisationEntry("authority", authority.name, "", True)),
     )
-    return StateTree().update(dict(entries))
+    return dict(entries)

@@ -39,6 +39,9 @@ MAX_HANDLES = 1_000
 """Handles that one AccessOpened may list; more records are opened in several acts."""
 ACCESS_KEY_ID = "#access"
 _SIGNING_DOMAIN = b"salus/tx/v1\x00"
+_BEFORE_BODY = len('{"body":')
+_AFTER_BODY = len(',"signatures":[{"key":"","signature":""}]}') + 86
+"""What follows the body in the wire bytes, but for the key id; a signature is 86 characters of base64url."""
 
 
 class BodyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
@@ -195,12 +198,16 @@ class SignedTx(msgspec.Struct, frozen=True):
     key_id: str
     signature: bytes
     wire: bytes
-    hash: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """The transaction's id: SHA-256(wire)."""
+        return tx_hash(self.wire)
 
     @property
     def signed_bytes(self) -> bytes:
-        """What the signature covers."""
-        return signed_bytes(self.body)
+        """What the signature covers: `signed_bytes(self.body)`, cut out of the canonical wire bytes."""
+        return _SIGNING_DOMAIN + self.wire[_BEFORE_BODY : -(_AFTER_BODY + len(self.key_id))]
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -234,7 +241,7 @@ def decode_tx(wire: bytes) -> SignedTx:
             Code.TX_NOT_CANONICAL, "the bytes are not the canonical JSON (RFC 8785) of what they say"
         )
     only = parsed.signatures[0]
-    return SignedTx(parsed.body, only.key, b64u_decode(only.signature, 64), wire, tx_hash(wire))
+    return SignedTx(parsed.body, only.key, b64u_decode(only.signature, 64), wire)
 
 
 def decode_body(document: bytes) -> Body:
