@@ -1,8 +1,8 @@
 """What the state holds: one key and one struct per kind of entry, and typed reading of them.
 
 Keys are UTF-8, values JCS (docs/formats.md section 3). No entry holds personal data: DIDs are pairwise,
-commitments salted. Entries are replaced, never changed; only lists of nonces are ever removed. What was read is
-remembered by its very bytes, so that a key set or a consent that many transactions need is decoded once.
+commitments salted. Entries are replaced, never changed; only lists of nonces are ever removed. What was
+read is remembered by its very bytes, so that a key set that many transactions need is decoded once.
 """
 
 from collections.abc import Callable

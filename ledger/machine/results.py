@@ -6,7 +6,7 @@ from ledger.types.tx import Body
 from ledger.types.tx_errors import Code
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Something that a transaction did, for subscribers and indexers: a type and (key, value) attributes."""
 
     type: str

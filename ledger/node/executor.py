@@ -17,7 +17,7 @@ import msgspec
 
 from ledger.machine.application import Application
 from ledger.machine.context import Members
-from ledger.machine.results import BlockResult
+from ledger.machine.results import BlockResult, Event
 from ledger.machine.snapshot import SnapshotError
 from ledger.node import chain, evidence
 from ledger.node.block_store import BlockStore, StoredBlock
@@ -43,19 +43,12 @@ _TX_FRAMING = 4
 """Tag and length before each transaction in a block."""
 
 
-class EventRecord(msgspec.Struct, frozen=True, array_like=True):
-    """An event of a transaction, as stored beside its block."""
-
-    type: str
-    attributes: tuple[tuple[str, str], ...]
-
-
-class ResultRecord(msgspec.Struct, frozen=True, array_like=True):
+class ResultRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A transaction's result, as stored beside its block."""
 
     code: int
     reason: str
-    events: tuple[EventRecord, ...]
+    events: tuple[Event, ...]
 
 
 _results_encoder = msgspec.msgpack.Encoder()
@@ -183,11 +176,10 @@ class Executor:
             block_hash=commit.block_id.hash,
             block=encoded,
             commit=commit.encode(),
-            txs=block.txs,
             results=_results_encoder.encode(_records(result)),
             app_hash=result.app_hash,
         )
-        self.store.append(stored)
+        self.store.append(stored, block.tx_hashes)
         self.app.commit()
         self._advance(block, commit.block_id, result)
         if self.state.height % self._snapshot_every == 0:
@@ -314,11 +306,4 @@ def _set_of(members: tuple[tuple[bytes, int], ...]) -> ValidatorSet:
 
 
 def _records(result: BlockResult) -> tuple[ResultRecord, ...]:
-    return tuple(
-        ResultRecord(
-            int(one.code),
-            one.reason,
-            tuple(EventRecord(event.type, event.attributes) for event in one.events),
-        )
-        for one in result.results
-    )
+    return tuple([ResultRecord(int(one.code), one.reason, one.events) for one in result.results])

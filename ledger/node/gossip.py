@@ -1,7 +1,8 @@
 """What validators tell each other, and when: nobody is left behind by a lost message.
 
 Rules
-- Transactions go to everyone once, many in a frame; proposals and votes go straight to everyone.
+- Transactions go to everyone once, many in a frame, and are checked when votes leave time (`intake`);
+  proposals and votes go straight to everyone.
 - Whoever connects, or makes no progress for `STALL_S` while a height is in progress, says where it stands and
   asks; whoever holds more answers with what is missing: votes and proposals of the same height, or committed
   blocks with their commits.
@@ -14,9 +15,10 @@ import asyncio
 from ledger.consensus.admission import NotAdmitted
 from ledger.consensus.inputs import Step
 from ledger.node import messages
-from ledger.node.errors import BlockInvalid, MempoolRefused, PeerMisbehaved
+from ledger.node.errors import BlockInvalid, PeerMisbehaved
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
+from ledger.node.intake import Intake
 from ledger.node.log import log
 from ledger.node.mempool import Mempool
 from ledger.node.messages import (
@@ -74,6 +76,7 @@ class Gossip:
         self._executor = executor
         self._store = executor.store
         self._newcomer = newcomer
+        self._intake = Intake(mempool.add, host.wake)
         self._outgoing: list[bytes] = []
         self._seen_steps = -1
         self._since_heartbeat = 0.0
@@ -145,7 +148,7 @@ class Gossip:
         elif isinstance(message, ProposedBlock):
             self._host.receive_proposal(Proposal.decode(message.proposal), message.block)
         elif isinstance(message, Transactions):
-            self._on_transactions(message)
+            self._intake.put(message.txs)
         elif isinstance(message, EvidenceHeld):
             self._on_evidence(message)
         elif isinstance(message, Status):
@@ -164,16 +167,6 @@ class Gossip:
             self._on_committed_wanted(peer, message)
         else:
             self._host.receive_committed(message.block, Commit.decode(message.commit))
-
-    def _on_transactions(self, message: Transactions) -> None:
-        came = False
-        for wire in message.txs:
-            try:
-                came = self._mempool.add(wire) or came
-            except MempoolRefused:
-                continue  # our pool is full or our state is further: the sender need not be at fault
-        if came:
-            self._host.wake()
 
     def _on_evidence(self, message: EvidenceHeld) -> None:
         pieces = (DuplicateVoteEvidence.decode(piece) for piece in message.pieces)

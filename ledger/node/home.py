@@ -42,7 +42,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An empty node that is more blocks behind than this takes a snapshot over first; 0: it never does."""
     retain_blocks: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many blocks to keep at least; 0 keeps all."""
-    max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+    max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000
     mempool_txs: Annotated[int, msgspec.Meta(ge=1)] = 5_000
     mempool_bytes: Annotated[int, msgspec.Meta(ge=65_536)] = 16 * 1024 * 1024
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ledger.consensus.timeouts import TimeoutPolicy
@@ -51,7 +52,9 @@ class Node:
             SnapshotShelf(home.snapshots),
             self.config.retain_blocks,
         )
-        self.mempool = Mempool(self._check_tx, self.config.mempool_txs, self.config.mempool_bytes)
+        self.mempool = Mempool(
+            self._check_tx, self.config.mempool_txs, self.config.mempool_bytes, self.store.place_of
+        )
         self.evidence = EvidencePool(home.evidence, self.executor)
         self._wal = Wal(home.wal)
         self._guard = GuardFile(home.guard)
@@ -119,7 +122,7 @@ class Node:
         The same bytes again are no error, whether they wait or are committed.
         """
         tx_hash = hashlib.sha256(wire).digest()
-        if self.store.place_of(tx_hash) is None and self.mempool.add(wire):
+        if self.mempool.add(wire):
             self._gossip.spread(wire)
             self.host.wake()
         return tx_hash
@@ -159,18 +162,19 @@ class Node:
         sys.stderr.flush()
         os._exit(1)
 
-    def committed(self, stored: StoredBlock) -> None:
-        for wire in stored.txs:
-            self._settle(hashlib.sha256(wire).digest(), None)
-        for wire, result in self.mempool.recheck():
+    def committed(self, stored: StoredBlock, tx_hashes: Sequence[bytes]) -> None:
+        if self._waiting:
+            for tx_hash in tx_hashes:
+                self._settle(tx_hash, None)
+        for tx_hash, result in self.mempool.recheck():
             refused = MempoolRefused(
                 int(result.code), f"{result.code.name}: {result.reason}", result.permanent
             )
-            self._settle(hashlib.sha256(wire).digest(), refused)
+            self._settle(tx_hash, refused)
         self.mesh.admit(self._membership.now())
         self._block_came.set()
         self._block_came = asyncio.Event()
-        log("committed", height=stored.height, txs=len(stored.txs), app_hash=stored.app_hash[:8])
+        log("committed", height=stored.height, txs=len(tx_hashes), app_hash=stored.app_hash[:8])
 
     def _settle(self, tx_hash: bytes, error: MempoolRefused | None) -> None:
         for future in self._waiting.pop(tx_hash, ()):

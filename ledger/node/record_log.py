@@ -31,8 +31,7 @@ MAX_RECORD = 64 * 1024 * 1024
 
 def frame(payload: bytes) -> bytes:
     """The record that holds `payload`, as it stands in the file."""
-    length = _LENGTH.pack(len(payload))
-    return length + _LENGTH.pack(zlib.crc32(length)) + _digest(payload) + payload
+    return _header(payload) + payload
 
 
 class RecordLog:
@@ -54,7 +53,8 @@ class RecordLog:
         if len(payload) > MAX_RECORD:
             raise ValueError(f"record of {len(payload)} bytes, at most {MAX_RECORD} are allowed")
         offset = self.size
-        self.size += self._file.write(frame(payload))
+        self.size += self._file.write(_header(payload))
+        self.size += self._file.write(payload)
         return offset
 
     def sync(self) -> None:
@@ -145,6 +145,11 @@ def _only_zeros(descriptor: int, offset: int, end: int) -> bool:
             return False
         offset += len(piece)
     return True
+
+
+def _header(payload: bytes) -> bytes:
+    length = _LENGTH.pack(len(payload))
+    return length + _LENGTH.pack(zlib.crc32(length)) + _digest(payload)
 
 
 def _digest(payload: bytes) -> bytes:

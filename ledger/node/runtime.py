@@ -14,7 +14,7 @@ Rules
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +54,7 @@ from ledger.node.log import log
 from ledger.node.material import HeldBlock, Material
 from ledger.node.mempool import Mempool
 from ledger.node.messages import BlockWanted, EvidenceHeld, Message, ProposedBlock, Votes
+from ledger.node.pace import Pace
 from ledger.node.signer import Signer
 from ledger.node.unanswered import Unanswered
 from ledger.node.voice import Voice
@@ -61,6 +62,7 @@ from ledger.node.wal import Wal
 from ledger.node.wal_codec import Logged
 from ledger.types.block import Block, Commit, block_id_of
 from ledger.types.evidence import DuplicateVoteEvidence
+from ledger.types.ids import sha256
 from ledger.types.proposal import Proposal
 from ledger.types.vote import Vote, VoteType
 
@@ -89,8 +91,8 @@ class Surroundings(Protocol):
     def disk_failed(self, error: OSError) -> None:
         """What we must remember could not be written: end the process before it can promise anything more."""
 
-    def committed(self, stored: StoredBlock) -> None:
-        """A block was stored and executed."""
+    def committed(self, stored: StoredBlock, tx_hashes: Sequence[bytes]) -> None:
+        """A block was stored and executed; its transactions' hashes, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class ConsensusHost:
         self._inbox: deque[_Item] = deque()
         self._draining = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._pace = Pace()
+        self._paced = False
         self._early: list[Callable[[], None]] = []
         self._decided: CommitBlock | None = None
         self._previous: core.HeightState | None = None
@@ -181,6 +185,7 @@ class ConsensusHost:
         self._inbox.clear()
         self._early.clear()
         self._previous = self._decided = None
+        self._paced = False
         self._core, self._material = self._fresh_height()
         self._begin()
 
@@ -195,9 +200,18 @@ class ConsensusHost:
         if self._core.step is not Step.WAITING:
             return
         if len(self._mempool) or len(self._evidence):
-            self._feed(TransactionsAvailable(self.height))
+            self._propose_in_time()
         elif self._executor.state.proof_due:
             self._later(PROOF_DELAY_S, TransactionsAvailable(self.height))
+
+    def _propose_in_time(self) -> None:
+        """At once when the block would be full or the last one is long ago, else when its time has come."""
+        wait_s = self._pace.wait_s(time.monotonic())
+        if wait_s <= 0 or len(self._mempool) >= self._max_block_txs:
+            self._feed(TransactionsAvailable(self.height))
+        elif not self._paced:
+            self._paced = True
+            self._later(wait_s, TransactionsAvailable(self.height))
 
     def receive_proposal(self, proposal: Proposal, encoded: bytes) -> None:
         """A peer's proposal with its block. Raises ValueError (NotAdmitted, ProtoError) or PeerMisbehaved."""
@@ -321,6 +335,8 @@ class ConsensusHost:
             self._around.broadcast(BlockWanted(effect.height, effect.block_id.hash))
         elif isinstance(effect, StepEntered):
             self.steps += 1
+            if effect.round == 0 and effect.step is Step.PROPOSE:
+                self._pace.began(time.monotonic())
             if effect.round and effect.step is Step.PROPOSE:
                 log("new_round", height=effect.height, round=effect.round)
         elif isinstance(effect, EvidenceFound):
@@ -353,11 +369,7 @@ class ConsensusHost:
             return []
         self._material.proposals[ours.round] = ours
         held = self._material.blocks[ours.block_id]
-        known = BlockKnown(self.height, ours.block_id, held.valid, held.block.header.time_ns)
-        return [
-            _Item(Logged(self.height, known, held.encoded)),
-            self._ours(ProposalReceived(ours), ProposedBlock(ours.encode(), held.encoded)),
-        ]
+        return [self._ours(ProposalReceived(ours), ProposedBlock(ours.encode(), held.encoded))]
 
     def _make_block(self, effect: MakeBlock) -> _Item:
         candidates = self._mempool.oldest(MAX_TX_BYTES_PER_BLOCK, self._max_block_txs)
@@ -365,7 +377,7 @@ class ConsensusHost:
             candidates, self.seen_commit, self._address, self._evidence.pending()
         )
         if candidates and not block.txs:
-            self._mempool.remove(candidates)
+            self._mempool.remove(sha256(wire) for wire in candidates)
         encoded = block.encode()
         block_id = block_id_of(block, encoded)
         self._material.blocks[block_id] = HeldBlock(block, encoded, valid=True)
@@ -395,11 +407,13 @@ class ConsensusHost:
     ) -> None:
         stored = self._executor.commit(block, encoded, commit)
         self._wal.end_height(stored.height)
-        self._mempool.remove(block.txs)
+        self._mempool.remove(block.tx_hashes)
+        self._pace.committed(time.monotonic(), commit.round + 1)
         self._previous = previous
         self._cancel_timers()
+        self._paced = False
         self._core, self._material = self._fresh_height()
-        self._around.committed(stored)
+        self._around.committed(stored, block.tx_hashes)
         self._begin()
         self._tell_evidence(*self._evidence.settle())
 

@@ -44,7 +44,9 @@ _AFTER_BODY = len(',"signatures":[{"key":"","signature":""}]}') + 86
 """What follows the body in the wire bytes, but for the key id; a signature is 86 characters of base64url."""
 
 
-class BodyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+class BodyFields(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", gc=False
+):
     """What every body holds. `ledger` is the chain id, times are ms, `nonce` is unique per author."""
 
     ledger: LedgerId
@@ -55,7 +57,7 @@ class BodyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     not_after: TimeMs
 
 
-class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
+class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A DID's first key set. Author: the DID itself; signed by any key of `keyset`."""
 
     did: Did
@@ -63,7 +65,7 @@ class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
     custody: Custody
 
 
-class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True):
+class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A DID's next key set. Signed by the key that the current `next` names, which must be in the new set.
 
     `custody` labels the DID from here on: a patient who takes their keys over becomes `self`.
@@ -75,7 +77,7 @@ class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True):
     custody: Custody
 
 
-class OrganisationRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
+class OrganisationRegistered(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The consortium's authority admits an organisation with its DID and first key set."""
 
     did: Did
@@ -85,7 +87,7 @@ class OrganisationRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
     region: Label
 
 
-class ClinicianRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
+class ClinicianRegistered(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """An organisation vouches for a credential it issued; only the credential's hash is on the ledger."""
 
     credential: B64u32
@@ -93,13 +95,13 @@ class ClinicianRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
     valid_until: TimeMs
 
 
-class ClinicianRevoked(BodyFields, frozen=True, kw_only=True, tag=True):
+class ClinicianRevoked(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The organisation takes the credential back."""
 
     credential: B64u32
 
 
-class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True):
+class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A hospital or insurer commits to an encrypted record. `commitment` is salted, `root` the shards'."""
 
     anchor: Id
@@ -110,7 +112,7 @@ class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True):
     commitment: B64u32
 
 
-class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True):
+class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The subject lets the holder of `access_key` open records whose handles lie under `handles_root`."""
 
     consent: Id
@@ -128,14 +130,14 @@ class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True):
     custody: Custody
 
 
-class ConsentRevoked(BodyFields, frozen=True, kw_only=True, tag=True):
+class ConsentRevoked(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The subject ends a consent, at once and for good."""
 
     consent: Id
     subject: Did
 
 
-class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True):
+class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """One act of opening. Author `access:<consent>`; signed by the consent's access key as `#access`."""
 
     consent: Id
@@ -145,21 +147,21 @@ class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True):
     wraps: B64u32
 
 
-class GovernanceProposed(BodyFields, frozen=True, kw_only=True, tag=True):
+class GovernanceProposed(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """An organisation proposes a change of the validators. Votes are taken until `not_after`."""
 
     proposal: Id
     change: Change
 
 
-class GovernanceVoted(BodyFields, frozen=True, kw_only=True, tag=True):
+class GovernanceVoted(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A hospital or the authority votes on an open proposal, once."""
 
     proposal: Id
     approve: bool
 
 
-class CheckpointRequested(BodyFields, frozen=True, kw_only=True, tag=True):
+class CheckpointRequested(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """An organisation asks for a block now, so that everybody has a fresh commit to check against."""
 
 
@@ -179,19 +181,19 @@ Body: TypeAlias = (
 )
 
 
-class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The author's key id and b64u of its 64-byte Ed25519 signature."""
 
     key: KeyId
     signature: B64u64
 
 
-class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     body: Body
     signatures: tuple[Signature]
 
 
-class SignedTx(msgspec.Struct, frozen=True):
+class SignedTx(msgspec.Struct, frozen=True, gc=False):
     """A decoded transaction. Its form is checked; its signature and the rules are not yet."""
 
     body: Body

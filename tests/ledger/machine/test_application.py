@@ -18,6 +18,7 @@ from ledger.types.tx_errors import Code
 from tests.ledger.machine.cast import (
     APP_STATE,
     CONSENT,
+    HOUR,
     LEDGER,
     LI_MEI,
     MALLORY,

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Validator:
     def disk_failed(self, error: OSError) -> None:
         raise AssertionError(error)
 
-    def committed(self, stored: StoredBlock) -> None:
+    def committed(self, stored: StoredBlock, tx_hashes: Sequence[bytes]) -> None:
         pass
 
     def hear(self, message: Message) -> None:
