@@ -143,14 +143,16 @@ class Elected:
         self.accept(renewal(public, seed, self.epoch))
 
     def agree(self, change: Change) -> str:
-        """Propose, and have the authority and all hospitals approve; returns the proposal's end."""
+        """Propose, and have the authority and all hospitals approve; returns the proposal's end, or
+        the code by which it is refused."""
         self.made += 1
         proposal = b64u_of(f"proposal {self.made}", 16)
         body = tx.GovernanceProposed(**fields(RIVERSIDE.did, proposal=proposal, change=change))
         electors = (AUTHORITY, *HOSPITALS)
         cast = [tx.GovernanceVoted(**fields(each.did, proposal=proposal, approve=True)) for each in electors]
         votes = [signed(vote, elector) for vote, elector in zip(cast, electors, strict=True)]
-        assert self.one(signed(body, RIVERSIDE)) == "OK"
+        if (code := self.one(signed(body, RIVERSIDE))) != "OK":
+            return code
         self.block(*votes)
         found = self.app.query(f"proposal/{proposal}".encode()).value
         assert found is not None

@@ -146,8 +146,8 @@ def test_which_records_are_drawn_was_not_known_when_they_were_acknowledged() -> 
 
 
 def test_hospital_with_invented_patients_and_one_colluding_auditor_stays_under_a_third() -> None:
-    """Mallory runs Hillside: hundreds of records of patients that she made up, and North Lake passes them all."""
-    ledger = Elected()
+    """Mallory runs Hillside: hundreds of records of patients that she made up, and North Lake passes them."""
+    ledger = Elected(rules=RULES | {"every": 10})
     ledger.accept(register(MALLORY))
     honest = {RIVERSIDE: 10}
     for _epoch in range(6):
@@ -158,10 +158,13 @@ def test_hospital_with_invented_patients_and_one_colluding_auditor_stays_under_a
             names[hospital] = ledger.records(hospital, count)
             ledger.accept(acknowledge(LI_MEI, *names[hospital]))
         ledger.until_epoch(ledger.epoch + 1)
-        for author, records in names.items():
-            for name, by in ledger.auditors(author, records).items():
-                lies = author is HILLSIDE and by is not NORTH_LAKE
-                ledger.accept(audit(by, name, "failed" if lies else "passed"))
+        ledger.accept(
+            *(
+                audit(by, name, "failed" if author is HILLSIDE and by is not NORTH_LAKE else "passed")
+                for author, records in names.items()
+                for name, by in ledger.auditors(author, records).items()
+            )
+        )
         powers = ledger.settled()
         assert 3 * powers[KEYS[OWNERS.index(HILLSIDE)]] < sum(powers.values())
     assert credit_of(ledger, HILLSIDE) == 0
