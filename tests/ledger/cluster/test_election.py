@@ -1,4 +1,4 @@
-"""Real validators are elected: an epoch passes, a candidate gets a seat; evidence at n = 4 promotes another."""
+"""Real validators are elected: an epoch ends, a candidate gets a seat; evidence among four promotes another."""
 
 import time
 from collections.abc import Iterator
