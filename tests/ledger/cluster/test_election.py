@@ -1,4 +1,4 @@
-"""Real validators are elected: an epoch ends, a candidate gets a seat; evidence among four promotes another."""
+"""Real validators are elected: an epoch ends, a candidate gets a seat; evidence promotes another at once."""
 
 import time
 from collections.abc import Iterator
