@@ -43,6 +43,7 @@ from ledger.types.tx import (
     ACCESS_KEY_ID,
     AccessOpened,
     Body,
+    CandidacyRenewed,
     CheckpointRequested,
     ClinicianRegistered,
     ClinicianRevoked,
@@ -53,7 +54,9 @@ from ledger.types.tx import (
     GovernanceProposed,
     GovernanceVoted,
     OrganisationRegistered,
+    RecordAcknowledged,
     RecordAnchored,
+    RecordAudited,
     SignedTx,
     decode_body,
     decode_tx,
@@ -62,7 +65,15 @@ from ledger.types.tx import (
     signed_bytes,
     tx_hash,
 )
-from ledger.types.tx_change import Change, KeyRotates, PowerChanges, ValidatorJoins, ValidatorLeaves
+from ledger.types.tx_change import (
+    CandidateStands,
+    Change,
+    ElectionChanges,
+    KeyRotates,
+    PowerChanges,
+    ValidatorJoins,
+    ValidatorLeaves,
+)
 from ledger.types.tx_errors import Code, Rejected
 
 __all__ = [
@@ -73,6 +84,8 @@ __all__ = [
     "BlockSummary",
     "BlockTx",
     "Body",
+    "CandidacyRenewed",
+    "CandidateStands",
     "CanonicalError",
     "Change",
     "CheckpointRequested",
@@ -86,6 +99,7 @@ __all__ = [
     "DevnetNode",
     "DidRegistered",
     "DidRotated",
+    "ElectionChanges",
     "GovernanceProposed",
     "GovernanceVoted",
     "HandleProof",
@@ -100,7 +114,9 @@ __all__ = [
     "OrganisationRegistered",
     "PowerChanges",
     "ProofInvalid",
+    "RecordAcknowledged",
     "RecordAnchored",
+    "RecordAudited",
     "Rejected",
     "SignedTx",
     "TxRejected",

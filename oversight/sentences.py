@@ -39,6 +39,8 @@ CHANGES: dict[str, Promise] = {
     "leave": gettext_lazy("An organisation proposed that a validator leaves"),
     "power": gettext_lazy("An organisation proposed another voting power for a validator"),
     "rotate": gettext_lazy("An organisation proposed a new key for a validator"),
+    "candidate": gettext_lazy("An organisation proposed a candidate for the election of validators"),
+    "election": gettext_lazy("An organisation proposed how validators are elected"),
 }
 
 
@@ -91,6 +93,32 @@ def _anchored(body: Body) -> Sentence:
     )
 
 
+def _acknowledged(body: Body) -> Sentence:
+    count = len(body["anchors"])
+    title = ngettext(
+        "A patient acknowledged %(n)s record as theirs",
+        "A patient acknowledged %(n)s records as theirs",
+        count,
+    ) % {"n": count}
+    return Sentence(title, [(_("Pseudonym"), short(body["subject"]))])
+
+
+def _audited(body: Body) -> Sentence:
+    title = (
+        _("An organisation audited another's record: it passed")
+        if body["outcome"] == "passed"
+        else _("An organisation audited another's record: it failed")
+    )
+    return Sentence(title, [(_("Organisation"), short(body["author"]))])
+
+
+def _renewed(body: Body) -> Sentence:
+    return Sentence(
+        _("A candidate showed that it follows the ledger"),
+        [(_("Key"), short(body["public"])), (_("Epoch"), str(body["epoch"]))],
+    )
+
+
 def _granted(body: Body) -> Sentence:
     count = body["handles"]
     title = ngettext(
@@ -126,10 +154,12 @@ def _proposed(body: Body) -> Sentence:
     change = body["change"]
     title = CHANGES.get(change["kind"])
     named = [(_("Validator"), change["moniker"])] if "moniker" in change else []
+    key = [(_("Key"), short(change["public"]))] if "public" in change else []
     power = [(_("Voting power"), str(change["power"]))] if "power" in change else []
+    every = [(_("Blocks in an epoch"), str(change["every"]))] if "every" in change else []
     return Sentence(
         str(title) if title else _("An organisation proposed a change of the validators"),
-        [*named, (_("Key"), short(change["public"])), *power, (_("Proposal"), body["proposal"])],
+        [*named, *key, *power, *every, (_("Proposal"), body["proposal"])],
         [(_("Votes are taken until"), body["not_after"])],
     )
 
@@ -156,12 +186,15 @@ TELL: dict[str, Callable[[Body], Sentence]] = {
     "ClinicianRegistered": _clinician,
     "ClinicianRevoked": _clinician_revoked,
     "RecordAnchored": _anchored,
+    "RecordAcknowledged": _acknowledged,
+    "RecordAudited": _audited,
     "ConsentGranted": _granted,
     "ConsentRevoked": _revoked,
     "AccessOpened": _opened,
     "GovernanceProposed": _proposed,
     "GovernanceVoted": _voted,
     "CheckpointRequested": _checkpoint,
+    "CandidacyRenewed": _renewed,
 }
 
 

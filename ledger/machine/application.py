@@ -6,6 +6,8 @@ Rules
 - PrepareProposal filters; ProcessProposal refuses a block that holds any failing transaction. So a
   transaction's inclusion in a block proves that it was valid there.
 - FinalizeBlock never raises for a transaction: should a failing one be decided, it has a code and no effect.
+- `last_commit` says which validators of the height before signed that block. It counts where there are
+  transactions only: a block without any changes nothing but by evidence.
 - `misbehaviour` lists the keys (32 bytes) of validators that a block's evidence proves to have voted twice.
 - Nothing is visible before Commit. The app hash after block H is in the header of H + 1.
 - Old versions share nodes with the new one; the last few stay for queries against the header that exists.
@@ -17,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ledger.machine.context import Consortium, Members, Moment
-from ledger.machine.electors import electors_after
-from ledger.machine.entries import VALIDATORS_KEY, ValidatorEntry, View
+from ledger.machine.context import Consortium, LastCommit, Members, Moment
+from ledger.machine.electors import consortium_after
+from ledger.machine.entries import VALIDATORS_KEY, CandidateEntry, EpochEntry, ValidatorEntry, View
 from ledger.machine.execution import Execution, TxMemory
 from ledger.machine.genesis import genesis_state
 from ledger.machine.nonces import NonceBook, used_by
@@ -52,6 +54,7 @@ class _Run:
     txs: tuple[bytes, ...]
     time_ms: int
     misbehaviour: tuple[bytes, ...]
+    last_commit: tuple[tuple[bytes, bool], ...]
     results: tuple[TxResult, ...]
     changes: dict[bytes, bytes | None]
     nonces: tuple[str, ...]
@@ -121,10 +124,15 @@ class Application:
         return CheckResult(Code.OK, "", tx_hash(wire))
 
     def prepare_proposal(
-        self, txs: Sequence[bytes], max_bytes: int, time_ms: int, misbehaviour: Sequence[bytes] = ()
+        self,
+        txs: Sequence[bytes],
+        max_bytes: int,
+        time_ms: int,
+        misbehaviour: Sequence[bytes] = (),
+        last_commit: LastCommit = (),
     ) -> list[bytes]:
         """Those of `txs`, in order and within `max_bytes`, that pass one after another at this time."""
-        execution = self._block_execution(time_ms, misbehaviour)
+        execution = self._block_execution(time_ms, misbehaviour, last_commit if txs else None)
         chosen: list[bytes] = []
         results: list[TxResult] = []
         for wire in txs:
@@ -135,22 +143,34 @@ class Application:
                 chosen.append(wire)
                 results.append(result)
                 max_bytes -= len(wire)
-        self._last_run = _run_of(execution, tuple(chosen), time_ms, tuple(misbehaviour), tuple(results))
+        done = (tuple(misbehaviour), tuple(last_commit), tuple(results))
+        run = _run_of(execution, tuple(chosen), time_ms, *done)
+        self._last_run = run if chosen else None  # with none left, the block moves no epoch on
         return chosen
 
     def process_proposal(
-        self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes] = ()
+        self,
+        txs: Sequence[bytes],
+        time_ms: int,
+        misbehaviour: Sequence[bytes] = (),
+        last_commit: LastCommit = (),
     ) -> bool:
         """Whether every transaction of a proposed block passes, in its order."""
-        return all(result.code is Code.OK for result in self._run(txs, time_ms, misbehaviour).results)
+        run = self._run(txs, time_ms, misbehaviour, last_commit)
+        return all(result.code is Code.OK for result in run.results)
 
     def finalize_block(
-        self, txs: Sequence[bytes], height: int, time_ms: int, misbehaviour: Sequence[bytes] = ()
+        self,
+        txs: Sequence[bytes],
+        height: int,
+        time_ms: int,
+        misbehaviour: Sequence[bytes] = (),
+        last_commit: LastCommit = (),
     ) -> BlockResult:
         """Run a decided block; its app hash goes into the next header. Raises OutOfOrder."""
         if height != self._height + 1:
             raise OutOfOrder(f"finalize_block at height {height}; the next one is {self._height + 1}")
-        run = self._run(txs, time_ms, misbehaviour)
+        run = self._run(txs, time_ms, misbehaviour, last_commit)
         tree = self._tree.update(run.changes)
         self._pending = _Pending(height, time_ms, tree, run)
         changed = (
@@ -173,8 +193,7 @@ class Application:
                 self._values.pop(key, None)
             else:
                 self._values[key] = value
-        electors = electors_after(self._consortium.electors, changes.items())
-        self._consortium = Consortium(self._consortium.validators, electors)
+        self._consortium = consortium_after(self._consortium, changes.items())
         self._set(pending.height, pending.time_ms, pending.tree)
         return self.info()
 
@@ -193,6 +212,19 @@ class Application:
     def is_punished(self, public: bytes) -> bool:
         """Whether the validator with this key was found at fault before: evidence against it says no more."""
         return is_punished(View(self._values.get), public)
+
+    def candidates(self) -> tuple[str, ...]:
+        """The keys that stand for election, b64u."""
+        return View(self._values.get).candidates()
+
+    def candidate(self, public: bytes) -> CandidateEntry | None:
+        """Whose validator the one with this key is, as far as the ledger knows."""
+        return View(self._values.get).candidate(public)
+
+    def epoch(self) -> EpochEntry | None:
+        """The present epoch; None while nobody is elected."""
+        view = View(self._values.get)
+        return view.epoch() if view.election() else None
 
     def query(self, key: bytes, prove_it: bool = False, height: int = 0) -> QueryResult:
         """ABCI's Query: `query_at` with 0 for the latest height. Raises UnknownVersion."""
@@ -225,20 +257,27 @@ class Application:
         application._adopt(found.ledger, found.height, found.time_ms, tree, values, nonces, validators)
         return application
 
-    def _run(self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes]) -> _Run:
+    def _run(
+        self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes], last_commit: LastCommit
+    ) -> _Run:
         """Results and changes; computed once though a block is proposed, checked and finalized."""
-        wanted = (tuple(txs), time_ms, tuple(misbehaviour))
+        wanted = (tuple(txs), time_ms, tuple(misbehaviour), tuple(last_commit))
         last = self._last_run
-        if last is None or (last.txs, last.time_ms, last.misbehaviour) != wanted:
-            execution = self._block_execution(time_ms, misbehaviour)
+        if last is None or (last.txs, last.time_ms, last.misbehaviour, last.last_commit) != wanted:
+            execution = self._block_execution(time_ms, misbehaviour, last_commit if txs else None)
             results = tuple([execution.run(wire) for wire in txs])
             last = self._last_run = _run_of(execution, *wanted, results)
         return last
 
-    def _block_execution(self, time_ms: int, misbehaviour: Sequence[bytes]) -> Execution:
+    def _block_execution(
+        self, time_ms: int, misbehaviour: Sequence[bytes], last_commit: LastCommit | None
+    ) -> Execution:
+        """The start of a block; `last_commit` is None for one without transactions."""
         expired = self._nonces.expired(time_ms)
         execution = self._execution(self._height + 1, Moment.of_block(time_ms), expired)
         execution.punish(misbehaviour)
+        if last_commit is not None:
+            execution.open_block(last_commit, self._tree.root)
         return execution
 
     def _execution(self, height: int, moment: Moment, expired: Sequence[int] = ()) -> Execution:
@@ -269,7 +308,7 @@ class Application:
         validators: Members,
     ) -> None:
         self._ledger, self._values, self._nonces = ledger, values, nonces
-        self._consortium = Consortium(dict(validators), electors_after(frozenset(), values.items()))
+        self._consortium = consortium_after(Consortium(dict(validators)), values.items())
         self._set(height, time_ms, tree)
 
     def _set(self, height: int, time_ms: int, tree: StateTree) -> None:
@@ -285,6 +324,8 @@ def _run_of(
     txs: tuple[bytes, ...],
     time_ms: int,
     misbehaviour: tuple[bytes, ...],
+    last_commit: tuple[tuple[bytes, bool], ...],
     results: tuple[TxResult, ...],
 ) -> _Run:
-    return _Run(txs, time_ms, misbehaviour, results, execution.end_block(), tuple(execution.nonces))
+    changes = execution.end_block()
+    return _Run(txs, time_ms, misbehaviour, last_commit, results, changes, tuple(execution.nonces))

@@ -1,6 +1,6 @@
 """What a rule may know besides the state: the block's height and time. No clock, no randomness."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -36,16 +36,21 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 Members = Mapping[bytes, int]
 """Voting power by 32-byte public key."""
 
+LastCommit = Sequence[tuple[bytes, bool]]
+"""The validators of the height before, by 32-byte key, and whether the block's last commit has their vote for
+that block: CometBFT's `decided_last_commit`."""
+
 
 class Consortium(msgspec.Struct, frozen=True, gc=False):
-    """Who runs the ledger: the validators of the genesis, and who votes on proposals (DIDs).
+    """Who runs the ledger: the validators of the genesis, who votes on proposals and who audits (DIDs).
 
-    `electors` are those of the state before the block: an organisation that is admitted in a block votes from
-    the next one on.
+    `electors` and `auditors` are those of the state before the block: an organisation that is admitted in a
+    block votes from the next one on.
     """
 
     validators: Members
     electors: frozenset[str] = frozenset()
+    auditors: frozenset[str] = frozenset()
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 from ledger.types.did import KeySet, encode
 from ledger.types.ids import address_of
 from ledger.types.tx_change import Change
-from ledger.types.tx_fields import Custody
+from ledger.types.tx_fields import AuditOutcome, Custody
 
 
 class DidEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +141,78 @@ class CheckpointEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: int
 
 
+class ElectionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`election`: how validators are elected; `ledger.types.tx_change.ElectionChanges` says what is what."""
+
+    every: int
+    seats: int
+    availability: int
+    contribution: int
+
+
+class Votes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many commits a validator should have signed in this epoch, and how many it did."""
+
+    due: int
+    signed: int
+
+
+class EpochEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`epoch`: the present one, numbered from 1, since the block `first`; votes by upper-case hex address."""
+
+    number: int
+    first: int
+    votes: dict[str, Votes]
+
+
+class DrawEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`draw`: what decides which records are audited in the epoch `number`, and by which of these DIDs."""
+
+    number: int
+    seed: str
+    auditors: tuple[str, ...]
+
+
+class CandidatesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`candidates`: the keys that stand for election, whether they vote now or not, ascending."""
+
+    keys: tuple[str, ...]
+
+
+class CandidateEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`candidate/<address>`: whose validator it is, and the last epoch in which it showed that it follows."""
+
+    public: str
+    organisation: str
+    renewed: int = 0
+
+
+class ReceiptEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`receipt/<anchor>`: the patient acknowledged it in `epoch`, as number `index` of its author's.
+
+    `audit`: the last outcome, or empty.
+    """
+
+    epoch: int
+    index: int
+    audit: AuditOutcome | Literal[""] = ""
+
+
+class ContributionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`contribution/<did>`: what an organisation has done, as of `epoch`.
+
+    `acknowledged` in this epoch; `before` in the one before, of which a sample is audited now: `passed` and
+    `failed` count those. `credit` is what earlier epochs earned.
+    """
+
+    epoch: int
+    acknowledged: int = 0
+    before: int = 0
+    passed: int = 0
+    failed: int = 0
+    credit: int = 0
+
+
 Entry = (
     DidEntry
     | OrganisationEntry
@@ -153,6 +225,13 @@ Entry = (
     | ValidatorEntry
     | ProposalEntry
     | CheckpointEntry
+    | ElectionEntry
+    | EpochEntry
+    | DrawEntry
+    | CandidatesEntry
+    | CandidateEntry
+    | ReceiptEntry
+    | ContributionEntry
 )
 Write = tuple[bytes, bytes]
 Reader = Callable[[bytes], bytes | None]
@@ -186,6 +265,10 @@ def consent_key(consent: str) -> bytes:
 
 ORGANISATION_PREFIX = b"org/"
 VALIDATORS_KEY = b"validators"
+ELECTION_KEY = b"election"
+EPOCH_KEY = b"epoch"
+DRAW_KEY = b"draw"
+CANDIDATES_KEY = b"candidates"
 
 
 def validator_set_key(height: int) -> bytes:
@@ -206,6 +289,21 @@ def proposal_key(proposal: str) -> bytes:
 def checkpoint_key(did: str) -> bytes:
     """State key of an organisation's last checkpoint."""
     return f"checkpoint/{did}".encode()
+
+
+def candidate_key(public: bytes) -> bytes:
+    """State key of a candidate, by its 32-byte key: the address is upper-case hex."""
+    return f"candidate/{address_of(public).hex().upper()}".encode()
+
+
+def receipt_key(anchor: str) -> bytes:
+    """State key of the patient's acknowledgement of an anchor."""
+    return f"receipt/{anchor}".encode()
+
+
+def contribution_key(did: str) -> bytes:
+    """State key of what an organisation has contributed."""
+    return f"contribution/{did}".encode()
 
 
 NONCES_PREFIX = b"nonces/"
@@ -270,6 +368,36 @@ class View:
         """When this organisation last asked for a block."""
         return self._entry(checkpoint_key(did), _CHECKPOINT)
 
+    def election(self) -> ElectionEntry | None:
+        """How validators are elected; None when they are not."""
+        entry = self._entry(ELECTION_KEY, _ELECTION)
+        return entry if entry and entry.every else None
+
+    def epoch(self) -> EpochEntry | None:
+        """The present epoch; None before the first."""
+        return self._entry(EPOCH_KEY, _EPOCH)
+
+    def draw(self) -> DrawEntry | None:
+        """The present epoch's draw of audits."""
+        return self._entry(DRAW_KEY, _DRAW)
+
+    def candidates(self) -> tuple[str, ...]:
+        """The keys that stand for election, b64u, ascending."""
+        entry = self._entry(CANDIDATES_KEY, _CANDIDATES)
+        return entry.keys if entry else ()
+
+    def candidate(self, public: bytes) -> CandidateEntry | None:
+        """The candidate with this 32-byte key, or one that was."""
+        return self._entry(candidate_key(public), _CANDIDATE)
+
+    def receipt(self, anchor: str) -> ReceiptEntry | None:
+        """The acknowledgement of the anchor with this id."""
+        return self._entry(receipt_key(anchor), _RECEIPT)
+
+    def contribution(self, did: str) -> ContributionEntry | None:
+        """What this organisation has contributed, as of the epoch that the entry names."""
+        return self._entry(contribution_key(did), _CONTRIBUTION)
+
     def nonces(self, height: int) -> NoncesEntry | None:
         """The nonces that the block at `height` used, while they are remembered."""
         return self._entry(nonces_key(height), decode_nonces)
@@ -297,5 +425,12 @@ _SET = _decoded(ValidatorSetEntry)
 _VALIDATOR = _decoded(ValidatorEntry)
 _PROPOSAL = _decoded(ProposalEntry)
 _CHECKPOINT = _decoded(CheckpointEntry)
+_ELECTION = _decoded(ElectionEntry)
+_EPOCH = _decoded(EpochEntry)
+_DRAW = _decoded(DrawEntry)
+_CANDIDATES = _decoded(CandidatesEntry)
+_CANDIDATE = _decoded(CandidateEntry)
+_RECEIPT = _decoded(ReceiptEntry)
+_CONTRIBUTION = _decoded(ContributionEntry)
 decode_organisation = _ORGANISATION
 decode_nonces = _decoded(NoncesEntry)

@@ -3,7 +3,8 @@
 Rules
 - A transaction that is refused changes nothing; the next one sees the state as it was.
 - A block first forgets the nonces whose time has passed, then punishes the validators that it proves at
-  fault, then runs its transactions in order, and last writes down which nonces they used.
+  fault; if it holds transactions, the epoch moves on; then it runs them in order, and last it writes down
+  which nonces they used.
 - Cheap refusals come first: size and form, ledger, time and nonce, the key, then the signature, and only
   behind a good signature the work that an attacker could make dear (curve checks, handle proofs).
 - A signature is verified once per (transaction, key): a mempool's work is not repeated in the block.
@@ -11,10 +12,11 @@ Rules
 
 from collections.abc import Iterable
 
-from ledger.machine.context import Consortium, Context, Moment
+from ledger.machine.context import Consortium, Context, LastCommit, Moment
 from ledger.machine.entries import Reader, View, nonces_key, write
 from ledger.machine.nonces import NonceBook, nonce_name, nonces_entry
 from ledger.machine.results import TxResult
+from ledger.machine.rules.epoch import open_block
 from ledger.machine.rules.misbehaviour import punish
 from ledger.machine.rules.table import outcome, required_key
 from ledger.types.signing import verify_ed25519
@@ -106,6 +108,10 @@ class Execution:
         """Take the power of these validators (32-byte keys), which the block proves to have voted twice."""
         for public in misbehaviour:
             self.changes.update(punish(self._context, public).writes)
+
+    def open_block(self, last_commit: LastCommit, app_hash: bytes) -> None:
+        """Count who signed the block before; elect if the epoch is over. Once, before the transactions."""
+        self.changes.update(open_block(self._context, last_commit, app_hash))
 
     def end_block(self) -> dict[bytes, bytes | None]:
         """All that the block changes, its nonces among them."""

@@ -19,6 +19,7 @@ from ledger.machine.application import Application
 from ledger.machine.context import Members
 from ledger.machine.results import BlockResult, Event
 from ledger.machine.snapshot import SnapshotError
+from ledger.machine.validators import tolerated_faults
 from ledger.node import chain, evidence
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import BlockInvalid, HomeInvalid, NodeError
@@ -35,8 +36,7 @@ from ledger.types.results import ExecTxResult, results_hash
 from ledger.types.validators import Validator, ValidatorSet
 
 MAX_TX_BYTES_PER_BLOCK = 3 * 1024 * 1024
-LEAST_FOR_A_FAULT = 4
-"""3f + 1 validators for f = 1."""
+NO_FAULT_TOLERATED = "f=0: no validator may fail or lie"
 _HEADER_ROOM = 1024
 """More than a header (CometBFT: 626 bytes) and the framing of a block take."""
 _TX_FRAMING = 4
@@ -127,6 +127,11 @@ class Executor:
         stored = self.store.load(height)
         return None if stored is None else Block.decode(stored.block).header.time_ns
 
+    def alarms(self) -> tuple[str, ...]:
+        """What is wrong with the validators of the height after the next; empty when nothing is."""
+        powers = {one.public_key: one.power for one in self.state.next_validators.validators}
+        return () if tolerated_faults(powers) else (NO_FAULT_TOLERATED,)
+
     def is_punished(self, public_key: bytes) -> bool:
         """Whether this validator was found at fault before."""
         return self.app.is_punished(public_key)
@@ -143,7 +148,8 @@ class Executor:
         faulty = evidence.culprits(pieces, self)
         offered = list(candidates)
         room = self._room_for_txs(last_commit, pieces) - _TX_FRAMING * len(offered)
-        txs = self.app.prepare_proposal(offered, room, time_ns // 1_000_000, faulty)
+        votes = chain.last_votes(self.state, last_commit)
+        txs = self.app.prepare_proposal(offered, room, time_ns // 1_000_000, faulty, votes)
         return chain.make_block(self.state, tuple(txs), last_commit, proposer, pieces)
 
     def _room_for_txs(self, last_commit: Commit, pieces: tuple[DuplicateVoteEvidence, ...]) -> int:
@@ -164,7 +170,8 @@ class Executor:
         except (EvidenceError, evidence.DoesNotCount) as error:
             return BlockInvalid("evidence", "pieces that count", str(error))
         faulty = evidence.culprits(block.evidence, self)
-        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000, faulty):
+        votes = chain.last_votes(self.state, block.last_commit)
+        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000, faulty, votes):
             return BlockInvalid("transactions", "only ones that the rules accept", "one that they reject")
         return None
 
@@ -252,7 +259,8 @@ class Executor:
 
     def _finalize(self, block: Block) -> BlockResult:
         header, faulty = block.header, evidence.culprits(block.evidence, self)
-        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000, faulty)
+        votes = chain.last_votes(self.state, block.last_commit)
+        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000, faulty, votes)
 
     def _advance(self, block: Block, block_id: BlockID, result: BlockResult) -> None:
         hashed = results_hash(ExecTxResult(int(one.code)) for one in result.results)
@@ -260,8 +268,8 @@ class Executor:
         self.state = chain.advance(self.state, block, block_id, result.app_hash, hashed, updates)
         for public_key, power in updates:
             log("validator_update", height=self.state.height, key=public_key[:8], power=power)
-        if updates and len(self.state.next_validators) < LEAST_FOR_A_FAULT:
-            log("alarm", why="f=0: no validator may fail or lie", validators=len(self.state.next_validators))
+        for alarm in self.alarms() if updates else ():
+            log("alarm", why=alarm, validators=len(self.state.next_validators))
 
     def _execute_again(self, height: int) -> None:
         stored = self.store.load(height)

@@ -45,6 +45,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000
     mempool_txs: Annotated[int, msgspec.Meta(ge=1)] = 5_000
     mempool_bytes: Annotated[int, msgspec.Meta(ge=65_536)] = 16 * 1024 * 1024
+    watts_per_core: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 10
+    """What one busy processor core draws, for estimates where the machine has no RAPL counters to read."""
 
 
 class PeerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,8 @@ from typing import Any
 from ledger.consensus.timeouts import TimeoutPolicy
 from ledger.node import messages
 from ledger.node.block_store import BlockStore, StoredBlock
+from ledger.node.candidacy import Candidacy
+from ledger.node.energy import SAMPLE_S, EnergyMeter
 from ledger.node.errors import MempoolRefused
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
@@ -58,7 +60,13 @@ class Node:
         self.evidence = EvidencePool(home.evidence, self.executor)
         self._wal = Wal(home.wal)
         self._guard = GuardFile(home.guard)
-        signer = Signer(self._guard, lambda message: bytes(key.sign(message).signature))
+        self.energy = EnergyMeter(self.config.watts_per_core)
+
+        def sign(message: bytes) -> bytes:
+            return bytes(key.sign(message).signature)
+
+        signer = Signer(self._guard, sign)
+        self._candidacy = Candidacy(self.genesis.chain_id, self.public_key, sign, _now_ms)
         self.host = ConsensusHost(
             self.executor,
             self.mempool,
@@ -85,7 +93,7 @@ class Node:
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
         )
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._block_came = asyncio.Event()
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}
 
@@ -93,14 +101,15 @@ class Node:
         """Replay, connect, and take part."""
         self.host.start()
         await self.mesh.start()
-        self._watch = asyncio.get_running_loop().create_task(self._gossip.watch())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._gossip.watch()), loop.create_task(self._sample_energy())]
 
     async def stop(self) -> None:
         """Leave cleanly: what is on disk needs no replay beyond the height in progress."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+                await task
         self._newcomer.stop()
         self.host.stop()
         await self.mesh.stop()
@@ -172,9 +181,25 @@ class Node:
             )
             self._settle(tx_hash, refused)
         self.mesh.admit(self._membership.now())
+        self.energy.committed(len(stored.txs))
+        self._renew_candidacy(stored)
         self._block_came.set()
         self._block_came = asyncio.Event()
         log("committed", height=stored.height, txs=len(tx_hashes), app_hash=stored.app_hash[:8])
+
+    def _renew_candidacy(self, stored: StoredBlock) -> None:
+        wire = self._candidacy.renewal(self.executor.app, stored, self.catching_up)
+        if wire is None:
+            return
+        try:
+            self.submit(wire)
+        except MempoolRefused as refused:
+            log("renewal_refused", why=str(refused))
+
+    async def _sample_energy(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_S)
+            self.energy.sample()
 
     def _settle(self, tx_hash: bytes, error: MempoolRefused | None) -> None:
         for future in self._waiting.pop(tx_hash, ()):
@@ -193,7 +218,7 @@ class Node:
         self._gossip.ask()
 
     def _check_tx(self, wire: bytes) -> Any:
-        return self.executor.app.check_tx(wire, time.time_ns() // 1_000_000)
+        return self.executor.app.check_tx(wire, _now_ms())
 
     def _received(self, peer: Peer, frame: bytes) -> None:
         self._gossip.receive(peer, frame)
@@ -201,6 +226,10 @@ class Node:
     def _connected(self, peer: Peer) -> None:
         log("peer_up", peer=peer.moniker)
         self._gossip.greet(peer)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _policy(config: Any) -> TimeoutPolicy:

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from ledger.node.log import log
 from ledger.node.mempool import BUSY
 from ledger.node.node import Node
+from ledger.node.rpc_consortium import CONSORTIUM_ROUTES
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
 from ledger.node.rpc_routes import ROUTES
@@ -23,7 +24,7 @@ MAX_BODY = 1024 * 1024
 MAX_BATCH = 100
 STAND_ASIDE_AFTER = 20
 RETRY_AFTER_S = 1
-_ALL = {**ROUTES, **PROVEN_ROUTES}
+_ALL = {**ROUTES, **PROVEN_ROUTES, **CONSORTIUM_ROUTES}
 
 
 def _is_busy(answer: Mapping[str, Any]) -> bool:

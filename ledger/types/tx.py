@@ -19,6 +19,7 @@ from ledger.types.signing import sign
 from ledger.types.tx_change import Change
 from ledger.types.tx_errors import Code, Rejected, safe_reason
 from ledger.types.tx_fields import (
+    AuditOutcome,
     B64u32,
     B64u64,
     Cid,
@@ -37,6 +38,9 @@ from ledger.types.tx_fields import (
 MAX_TX_BYTES = 65_536
 MAX_HANDLES = 1_000
 """Handles that one AccessOpened may list; more records are opened in several acts."""
+MAX_ACKNOWLEDGED = 500
+"""Anchors that one RecordAcknowledged may list."""
+VALIDATOR_KEY_ID = "#validator"
 ACCESS_KEY_ID = "#access"
 _SIGNING_DOMAIN = b"salus/tx/v1\x00"
 _BEFORE_BODY = len('{"body":')
@@ -112,6 +116,21 @@ class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     commitment: B64u32
 
 
+class RecordAcknowledged(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
+    """The subject of these anchors says that the records are theirs. `anchors` ascending, each once."""
+
+    subject: Did
+    anchors: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=MAX_ACKNOWLEDGED)]
+
+
+class RecordAudited(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
+    """The organisation that was drawn for it has examined a record. `evidence` is its report's hash."""
+
+    anchor: Id
+    outcome: AuditOutcome
+    evidence: B64u32
+
+
 class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The subject lets the holder of `access_key` open records whose handles lie under `handles_root`."""
 
@@ -165,6 +184,14 @@ class CheckpointRequested(BodyFields, frozen=True, kw_only=True, tag=True, gc=Fa
     """An organisation asks for a block now, so that everybody has a fresh commit to check against."""
 
 
+class CandidacyRenewed(BodyFields, frozen=True, kw_only=True, tag=True):
+    """A candidate that does not vote shows that it follows. Author `validator:<ADDRESS>`; signed by the
+    validator's own key as `#validator`."""
+
+    public: B64u32
+    epoch: Count
+
+
 Body: TypeAlias = (
     DidRegistered
     | DidRotated
@@ -172,12 +199,15 @@ Body: TypeAlias = (
     | ClinicianRegistered
     | ClinicianRevoked
     | RecordAnchored
+    | RecordAcknowledged
+    | RecordAudited
     | ConsentGranted
     | ConsentRevoked
     | AccessOpened
     | GovernanceProposed
     | GovernanceVoted
     | CheckpointRequested
+    | CandidacyRenewed
 )
 
 

@@ -57,6 +57,9 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "GovernanceVoted": {"proposal": "P1", "approve": False},
     "CheckpointRequested": {},
+    "RecordAcknowledged": {"subject": "did:salus:uB", "anchors": ["A1", "A2"]},
+    "RecordAudited": {"anchor": "A1", "outcome": "failed", "evidence": "E1"},
+    "CandidacyRenewed": {"public": "k", "epoch": 7},
 }
 SUMMARY = BlockSummary(
     height=7, hash="AB" * 32, time_ms=1_790_000_000_000, txs=1, proposer="V1", app_hash="CD" * 32
@@ -129,6 +132,7 @@ def test_every_transaction_is_told_in_plain_words(type_: str, language: str) -> 
         ({"kind": "leave"}, "leaves"),
         ({"kind": "power", "power": 20}, "another voting power"),
         ({"kind": "rotate", "moniker": "harbour"}, "new key"),
+        ({"kind": "candidate", "moniker": "harbour"}, "candidate"),
     ],
 )
 def test_a_proposal_says_what_would_change(change: dict[str, Any], words: str) -> None:
@@ -137,6 +141,13 @@ def test_a_proposal_says_what_would_change(change: dict[str, Any], words: str) -
     assert words in told.title
     assert ("Votes are taken until", 2) in told.times
     assert dict(told.facts).get("Validator") == change.get("moniker")
+
+
+def test_a_proposal_about_elections_names_no_validator() -> None:
+    change = {"kind": "election", "every": 1000, "seats": 7, "availability": 100, "contribution": 10}
+    told = sentence(COMMON | {"type": "GovernanceProposed", "proposal": "P1", "change": change})
+    assert "elected" in told.title
+    assert ("Blocks in an epoch", "1000") in told.facts
 
 
 def test_an_unknown_transaction_is_named_not_guessed_at() -> None:

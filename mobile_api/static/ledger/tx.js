@@ -16,12 +16,15 @@ const OWN = {
   ClinicianRegistered: ["credential", "role", "valid_until"],
   ClinicianRevoked: ["credential"],
   RecordAnchored: ["anchor", "subject", "manifest", "root", "codec", "commitment"],
+  RecordAcknowledged: ["subject", "anchors"],
+  RecordAudited: ["anchor", "outcome", "evidence"],
   ConsentGranted: [
     ...["consent", "subject", "artefact", "handles_root", "handles", "requester", "organisation", "access_key"],
     ...["valid_from", "valid_until", "max_opens", "erase_at", "custody"],
   ],
   ConsentRevoked: ["consent", "subject"],
   AccessOpened: ["consent", "handles", "indices", "path", "wraps"],
+  CandidacyRenewed: ["public", "epoch"],
 };
 
 /**

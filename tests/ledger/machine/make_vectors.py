@@ -31,6 +31,7 @@ from tests.ledger.machine.cast import b64u_of, seed_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "vectors" / "ledger"
 NONCE = b64u_of("nonce of a vector", 16)
+VALIDATOR_SEED = seed_of("validator of a vector")
 APP_STATE = StateTree().update({b"key/1": b"value 1", b"key/2": b"value 2"})
 HEADER_TIME_NS = cast.NOON * 1_000_000 + 123_456_789
 
@@ -73,11 +74,15 @@ def did_vectors() -> dict[str, Any]:
 
 
 def tx_vectors() -> list[dict[str, Any]]:
+    three = tuple(b64u_of(f"record {n}", 16) for n in range(3))
     wires = [
         (cast.register(cast.LI_MEI, nonce=NONCE), cast.LI_MEI.seed),
         (cast.rotate(cast.LI_MEI, nonce=NONCE), cast.LI_MEI.recovery_seed),
         (cast.admit(cast.RIVERSIDE, "hospital", nonce=NONCE), cast.AUTHORITY.seed),
         (cast.anchor(nonce=NONCE), cast.RIVERSIDE.seed),
+        (cast.acknowledge(cast.LI_MEI, *three, nonce=NONCE), cast.LI_MEI.seed),
+        (cast.audit(cast.NORTH_LAKE, three[0], "failed", nonce=NONCE), cast.NORTH_LAKE.seed),
+        (cast.renewal(public_key_of(VALIDATOR_SEED), VALIDATOR_SEED, 7, nonce=NONCE), VALIDATOR_SEED),
         (cast.grant(nonce=NONCE), cast.LI_MEI.seed),
         (cast.revoke(nonce=NONCE), cast.LI_MEI.seed),
         (cast.access(cast.handles()[2:5], nonce=NONCE), cast.ACCESS_SEED),
