@@ -137,9 +137,7 @@ class Rpc:
             subscriptions.close()
         return socket
 
-    async def _on_socket_text(
-        self, socket: web.WebSocketResponse, subscriptions: Any, text: str
-    ) -> None:
+    async def _on_socket_text(self, socket: web.WebSocketResponse, subscriptions: Any, text: str) -> None:
         try:
             asked = json.loads(text)
         except (ValueError, RecursionError):
