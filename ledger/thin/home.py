@@ -32,7 +32,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validators: tuple[str, ...]
     rpc_host: str = "127.0.0.1"
     rpc_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 26757
-    trusting_period_s: Annotated[int, msgspec.Meta(ge=60)] = 14 * 86_400
+    trusting_period_s: Annotated[int, msgspec.Meta(ge=1)] = 14 * 86_400
     clock_drift_s: Annotated[int, msgspec.Meta(ge=0, le=600)] = 10
 
 

@@ -126,6 +126,7 @@ async def state(node: ThinNode, key: bytes, least: int, wait_ms: int) -> FoundSt
 
 async def state_after(node: ThinNode, key: bytes, height: int) -> FoundState:
     """What the state after block `height` held under `key`. Raises NotFound, LedgerUnavailable."""
+    await node.headers.block(height)
     after = await next_block(node, height)
 
     async def attempt(source: Source) -> FoundState:

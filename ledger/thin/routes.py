@@ -180,8 +180,10 @@ async def blockchain(node: ThinNode, params: Params) -> dict[str, Any]:
 
 
 async def block_results(node: ThinNode, params: Params) -> dict[str, Any]:
-    """The codes of a block's transactions and what the next header says it changed."""
-    height = (await light_block(node, params)).height
+    """The codes of a block's transactions and what the next header says it changed: of the block at `height`,
+    or of the newest one that has a next header."""
+    tip = node.headers.check_usable().height
+    height = (await node.headers.block(params.height() or max(tip - 1, 1))).height
     proven, _end = await reading.blocks(node, height, height, full=False)
     codes = await reading.codes(node, height, len(proven[0].txs))
     after = await node.headers.block(height + 1)
