@@ -1,4 +1,4 @@
-"""A thin node on a machine whose clock is off by SALUS_TEST_CLOCK_S seconds. Run like `python -m ledger.thin`."""
+"""A thin node whose machine has a clock that is SALUS_TEST_CLOCK_S seconds off, run like the product."""
 
 import os
 import sys
