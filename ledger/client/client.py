@@ -220,11 +220,17 @@ class LedgerClient:
             self._seen_height = max(self._seen_height, height)
 
     def _statuses(self) -> dict[str, dict[str, Any] | None]:
+        """What each validator says of itself, by its address; a thin node tells it of those it reaches."""
         found: dict[str, dict[str, Any] | None] = {}
         for address in self._transport.addresses:
             try:
-                found[address] = _checked(self._transport.call(address, "status", {}))
-            except (Unanswered, NotFound, ProofInvalid):
+                status = _checked(self._transport.call(address, "status", {}))
+                reached = status.get("validators_reached")
+                if isinstance(reached, list):
+                    found |= {str(each["url"]): _checked(each) for each in reached}
+                else:
+                    found[address] = status
+            except (Unanswered, NotFound, ProofInvalid, KeyError, TypeError):
                 found[address] = None
         return found
 

@@ -54,27 +54,12 @@ class ProvenRange:
     commit: Commit | None
 
 
-class Trust:
-    """What a client believes: the genesis, and the validators that it leads to."""
-
-    def __init__(self, genesis: Genesis, sources: Callable[[], Sequence[Provider]] = tuple) -> None:
-        self.chain_id = genesis.chain_id
-        self._validators = TrustedValidators(genesis, sources)
-        self.names = {address_hex(each.public_key): each.name for each in genesis.validators}
-
-    @property
-    def validators(self) -> ValidatorSet:
-        """The newest validators known."""
-        return self._validators.latest
-
-    @property
-    def faulty(self) -> int:
-        """How many validators may lie without harm: f of 3f + 1."""
-        return (len(self.validators) - 1) // 3
+class Checks:
+    """Answers checked against headers. Which headers count, `check_signed` of a subclass decides."""
 
     def check_signed(self, header: Header, commit: Commit) -> None:
-        """Raises ProofInvalid unless more than two thirds of its height's validators signed this header."""
-        self._validators.check_signed(header, commit)
+        """Raises ProofInvalid unless this header counts, `commit` vouching for it."""
+        raise NotImplementedError
 
     def signed_header(self, answer: Mapping[str, Any]) -> Header:
         """The header that an answer of the `commit` route holds."""
@@ -137,6 +122,29 @@ class Trust:
         header = header_from_json(value["header"])
         self.check_signed(header, commit_from_json(value["commit"]))
         return header
+
+
+class Trust(Checks):
+    """What a client believes: the genesis, and the validators that it leads to."""
+
+    def __init__(self, genesis: Genesis, sources: Callable[[], Sequence[Provider]] = tuple) -> None:
+        self.chain_id = genesis.chain_id
+        self._validators = TrustedValidators(genesis, sources)
+        self.names = {address_hex(each.public_key): each.name for each in genesis.validators}
+
+    @property
+    def validators(self) -> ValidatorSet:
+        """The newest validators known."""
+        return self._validators.latest
+
+    @property
+    def faulty(self) -> int:
+        """How many validators may lie without harm: f of 3f + 1."""
+        return (len(self.validators) - 1) // 3
+
+    def check_signed(self, header: Header, commit: Commit) -> None:
+        """Raises ProofInvalid unless more than two thirds of its height's validators signed this header."""
+        self._validators.check_signed(header, commit)
 
 
 def _check_links(headers: list[Header], first: int) -> None:

@@ -6,14 +6,13 @@ logged and answered without its details.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from ledger.node.log import log
 from ledger.node.mempool import BUSY
-from ledger.node.node import Node
 from ledger.node.rpc_consortium import CONSORTIUM_ROUTES
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
@@ -24,7 +23,11 @@ MAX_BODY = 1024 * 1024
 MAX_BATCH = 100
 STAND_ASIDE_AFTER = 20
 RETRY_AFTER_S = 1
-_ALL = {**ROUTES, **PROVEN_ROUTES, **CONSORTIUM_ROUTES}
+_ALL: Mapping[str, Callable[[Any, Params], Awaitable[Any]]] = {
+    **ROUTES,
+    **PROVEN_ROUTES,
+    **CONSORTIUM_ROUTES,
+}
 
 
 def _is_busy(answer: Mapping[str, Any]) -> bool:
@@ -44,11 +47,24 @@ def _too_many(answer: dict[str, Any]) -> web.Response:
 
 
 class Rpc:
-    """Serves one node."""
+    """Serves one node: a `Node`, or whatever else `routes` and `subscriptions` are for.
 
-    def __init__(self, node: Node) -> None:
+    It listens where `node.config.rpc_host` and `rpc_port` say; `max_batch` bounds the calls in one request.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        routes: Mapping[str, Callable[[Any, Params], Awaitable[Any]]] = _ALL,
+        subscriptions: Callable[[Any, web.WebSocketResponse], Any] = Subscriptions,
+        middlewares: Sequence[Any] = (),
+        max_batch: int = MAX_BATCH,
+    ) -> None:
         self._node = node
-        application = web.Application(client_max_size=MAX_BODY)
+        self._routes = routes
+        self._subscriptions = subscriptions
+        self._max_batch = max_batch
+        application = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._index)
         application.router.add_get("/websocket", self._websocket)
@@ -68,7 +84,7 @@ class Rpc:
         await self._runner.cleanup()
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"routes": sorted(_ALL)})
+        return web.json_response({"routes": sorted(self._routes)})
 
     async def _get(self, request: web.Request) -> web.Response:
         answer = await self._call(request.match_info["route"], Params(dict(request.query), from_uri=True))
@@ -85,9 +101,8 @@ class Rpc:
             error = RpcError(-32700, "Parse error", "the body is not JSON").to_json()
             return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=500)
         if isinstance(asked, list):
-            return web.json_response(
-                [await self._answer_in_turn(*one) for one in enumerate(asked[:MAX_BATCH])]
-            )
+            batch = [await self._answer_in_turn(*one) for one in enumerate(asked[: self._max_batch])]
+            return web.json_response(batch)
         answer = await self._answer(asked)
         return _too_many(answer) if _is_busy(answer) else web.json_response(answer)
 
@@ -109,7 +124,7 @@ class Rpc:
         return {"jsonrpc": "2.0", "id": asked.get("id"), **answer}
 
     async def _call(self, name: str, params: Params) -> dict[str, Any]:
-        route = _ALL.get(name)
+        route = self._routes.get(name)
         if route is None:
             return {"error": RpcError(-32601, "Method not found", name[:64]).to_json()}
         try:
@@ -125,7 +140,7 @@ class Rpc:
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=30, max_msg_size=MAX_BODY)
         await socket.prepare(request)
-        subscriptions = Subscriptions(self._node, socket)
+        subscriptions = self._subscriptions(self._node, socket)
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
@@ -134,9 +149,7 @@ class Rpc:
             subscriptions.close()
         return socket
 
-    async def _on_socket_text(
-        self, socket: web.WebSocketResponse, subscriptions: Subscriptions, text: str
-    ) -> None:
+    async def _on_socket_text(self, socket: web.WebSocketResponse, subscriptions: Any, text: str) -> None:
         try:
             asked = json.loads(text)
         except (ValueError, RecursionError):
