@@ -1,11 +1,13 @@
 """The ledger's door: everything another app may use. No Django.
 
 Canonical JSON and hashes, DIDs and key sets, transactions and their signing, handles and Merkle proofs,
-`LedgerClient`, which reaches the validators, and what makes a local network of them.
+`LedgerClient`, which reaches the validators, what makes a local network of them, and
+`Governance`, which reads proposals and previews changes.
 """
 
 from ledger.client.client import LedgerClient
 from ledger.client.errors import LedgerError, LedgerUnavailable, NotFound, ProofInvalid, TxRejected
+from ledger.client.governance import Governance, Preview, Proposal, Seat, change_of
 from ledger.client.types import (
     BlockDetail,
     BlockSummary,
@@ -17,7 +19,9 @@ from ledger.client.types import (
     ValidatorInfo,
     VerifiedValue,
 )
+from ledger.node.card import node_card
 from ledger.node.devnet import DevnetNode, devnet_nodes, init_devnet
+from ledger.node.errors import HomeInvalid
 from ledger.types import canonical, merkle
 from ledger.types.canonical import (
     MAX_SAFE_INTEGER,
@@ -86,9 +90,11 @@ __all__ = [
     "DevnetNode",
     "DidRegistered",
     "DidRotated",
+    "Governance",
     "GovernanceProposed",
     "GovernanceVoted",
     "HandleProof",
+    "HomeInvalid",
     "KeyRotates",
     "KeySet",
     "LedgerClient",
@@ -99,9 +105,12 @@ __all__ = [
     "NotFound",
     "OrganisationRegistered",
     "PowerChanges",
+    "Preview",
     "ProofInvalid",
+    "Proposal",
     "RecordAnchored",
     "Rejected",
+    "Seat",
     "SignedTx",
     "TxRejected",
     "ValidatorInfo",
@@ -111,6 +120,7 @@ __all__ = [
     "b64u_decode",
     "b64u_encode",
     "canonical",
+    "change_of",
     "check_keyset",
     "decode_body",
     "decode_tx",
@@ -127,6 +137,7 @@ __all__ = [
     "loads_canonical",
     "merkle",
     "next_commitment",
+    "node_card",
     "prove_handles",
     "public_key_of",
     "sign_tx",

@@ -8,8 +8,8 @@ Rules
 - The host never decides: it verifies signatures, judges blocks, keeps time and does what the effects say.
 - A crash at any point is undone by replaying the log of the height in progress; what the core had asked for
   and the log does not answer is done then.
-- Silence: without transactions a height waits, but for the one block that carries a changed app hash, and
-  for what keeps light clients' trust alive: blocks when the last header is older than a third of their period.
+- Silence: without transactions a height waits, but for the one block that carries a changed app hash, and for
+  what keeps light clients' trust alive: blocks once the last header is older than a third of their period.
 """
 
 import asyncio

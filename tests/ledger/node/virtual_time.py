@@ -1,4 +1,4 @@
-"""An event loop whose time is made up: when nothing is ready it jumps to the next timer instead of waiting."""
+"""An event loop in made-up time: when nothing is ready it jumps to the next timer instead of waiting."""
 
 import asyncio
 import selectors
