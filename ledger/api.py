@@ -42,6 +42,7 @@ from ledger.types.handles import (
     wrap_hash,
     wraps_hash,
 )
+from ledger.types.params import TRUSTING_PERIOD_S
 from ledger.types.signing import is_acceptable_public_key, public_key_of, verify_ed25519
 from ledger.types.tx import (
     ACCESS_KEY_ID,
@@ -72,6 +73,7 @@ from ledger.types.tx_errors import Code, Rejected
 __all__ = [
     "ACCESS_KEY_ID",
     "MAX_SAFE_INTEGER",
+    "TRUSTING_PERIOD_S",
     "AccessOpened",
     "BlockDetail",
     "BlockSummary",

@@ -27,7 +27,9 @@ from wallet.selectors import (
     consents_for_patient,
     consents_for_requester,
     grant_for_requester,
+    ledger_light_block,
     ledger_proof,
+    ledger_state_proof,
     organisations_active,
     patient_code,
     patient_find_by_code,
@@ -42,6 +44,7 @@ from wallet.selectors import (
     who_looked,
 )
 from wallet.services.approvals import request_approve_self_held
+from wallet.services.checkpoint import ledger_checkpoint
 from wallet.services.clinicians import (
     clinician_device_challenge,
     clinician_device_register,
@@ -150,7 +153,10 @@ __all__ = [
     "feed_since",
     "feed_tail",
     "grant_for_requester",
+    "ledger_checkpoint",
+    "ledger_light_block",
     "ledger_proof",
+    "ledger_state_proof",
     "organisation_create",
     "organisation_read",
     "organisation_request_create",
