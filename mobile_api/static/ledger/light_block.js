@@ -114,7 +114,7 @@ function publicKeyOf({ pub_key: { type, value } }) {
 }
 
 /** The hash of a header in CometBFT's JSON form. @returns {Promise<Uint8Array>} */
-function headerHash(header) {
+export function headerHash(header) {
   return root([
     concat(proto.integer(1, whole(header.version.block ?? 0)), proto.integer(2, whole(header.version.app ?? 0))),
     proto.text(1, header.chain_id),

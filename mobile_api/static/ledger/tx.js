@@ -22,6 +22,9 @@ const OWN = {
   ],
   ConsentRevoked: ["consent", "subject"],
   AccessOpened: ["consent", "handles", "indices", "path", "wraps"],
+  GovernanceProposed: ["proposal", "change"],
+  GovernanceVoted: ["proposal", "approve"],
+  CheckpointRequested: [],
 };
 
 /**
