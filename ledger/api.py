@@ -1,11 +1,13 @@
 """The ledger's door: everything another app may use. No Django.
 
 Canonical JSON and hashes, DIDs and key sets, transactions and their signing, handles and Merkle proofs,
-`LedgerClient`, which reaches the validators, and what makes a local network of them.
+`LedgerClient`, which reaches the validators, what makes a local network of them, and
+`Governance`, which reads proposals and previews changes.
 """
 
 from ledger.client.client import LedgerClient
 from ledger.client.errors import LedgerError, LedgerUnavailable, NotFound, ProofInvalid, TxRejected
+from ledger.client.governance import Governance, Preview, Proposal, Seat, change_of
 from ledger.client.types import (
     BlockDetail,
     BlockSummary,
@@ -17,7 +19,9 @@ from ledger.client.types import (
     ValidatorInfo,
     VerifiedValue,
 )
+from ledger.node.card import node_card
 from ledger.node.devnet import DevnetNode, devnet_nodes, init_devnet
+from ledger.node.errors import HomeInvalid
 from ledger.types import canonical, merkle
 from ledger.types.canonical import (
     MAX_SAFE_INTEGER,
@@ -38,6 +42,7 @@ from ledger.types.handles import (
     wrap_hash,
     wraps_hash,
 )
+from ledger.types.params import TRUSTING_PERIOD_S
 from ledger.types.signing import is_acceptable_public_key, public_key_of, verify_ed25519
 from ledger.types.tx import (
     ACCESS_KEY_ID,
@@ -79,6 +84,7 @@ from ledger.types.tx_errors import Code, Rejected
 __all__ = [
     "ACCESS_KEY_ID",
     "MAX_SAFE_INTEGER",
+    "TRUSTING_PERIOD_S",
     "AccessOpened",
     "BlockDetail",
     "BlockSummary",
@@ -100,9 +106,11 @@ __all__ = [
     "DidRegistered",
     "DidRotated",
     "ElectionChanges",
+    "Governance",
     "GovernanceProposed",
     "GovernanceVoted",
     "HandleProof",
+    "HomeInvalid",
     "KeyRotates",
     "KeySet",
     "LedgerClient",
@@ -113,11 +121,14 @@ __all__ = [
     "NotFound",
     "OrganisationRegistered",
     "PowerChanges",
+    "Preview",
     "ProofInvalid",
+    "Proposal",
     "RecordAcknowledged",
     "RecordAnchored",
     "RecordAudited",
     "Rejected",
+    "Seat",
     "SignedTx",
     "TxRejected",
     "ValidatorInfo",
@@ -127,6 +138,7 @@ __all__ = [
     "b64u_decode",
     "b64u_encode",
     "canonical",
+    "change_of",
     "check_keyset",
     "decode_body",
     "decode_tx",
@@ -143,6 +155,7 @@ __all__ = [
     "loads_canonical",
     "merkle",
     "next_commitment",
+    "node_card",
     "prove_handles",
     "public_key_of",
     "sign_tx",

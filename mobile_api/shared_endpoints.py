@@ -25,6 +25,28 @@ def proof(request: HttpRequest, tx_hash: str) -> HttpResponse:
     return as_json(wallet.ledger_proof(tx_hash=tx_hash))
 
 
+@endpoint("GET", *EVERYONE)
+def light_block(request: HttpRequest, source: int) -> HttpResponse:
+    """What one validator says a block is (`?height=`, else its latest); the page checks it, not we."""
+    asked = request.GET.get("height")
+    if asked is not None and not (asked.isascii() and asked.isdigit() and 0 < len(asked) < 16):
+        raise wallet.Invalid("A height is a whole number.", next="Ask again with another height.")
+    height = None if asked is None else int(asked)
+    return as_json(wallet.ledger_light_block(source=source, height=height))
+
+
+@endpoint("GET", *EVERYONE)
+def consent_state(request: HttpRequest, consent_id: str) -> HttpResponse:
+    """The proof of what the ledger's state holds of a consent now. The ledger holds no personal data."""
+    return as_json(wallet.ledger_state_proof(key=f"consent/{consent_id}"))
+
+
+@endpoint("POST", Role.PATIENT)
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """Ask for a fresh block; the answer is the height of a header that the page then verifies."""
+    return as_json({"height": wallet.ledger_checkpoint(person_id=person_of(request).id)})
+
+
 def _token(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token:

@@ -27,7 +27,9 @@ from wallet.selectors import (
     consents_for_patient,
     consents_for_requester,
     grant_for_requester,
+    ledger_light_block,
     ledger_proof,
+    ledger_state_proof,
     organisations_active,
     patient_code,
     patient_find_by_code,
@@ -48,6 +50,7 @@ from wallet.services.acknowledgements import (
     records_dispute,
 )
 from wallet.services.approvals import request_approve_self_held
+from wallet.services.checkpoint import ledger_checkpoint
 from wallet.services.clinicians import (
     clinician_device_challenge,
     clinician_device_register,
@@ -158,7 +161,10 @@ __all__ = [
     "feed_since",
     "feed_tail",
     "grant_for_requester",
+    "ledger_checkpoint",
+    "ledger_light_block",
     "ledger_proof",
+    "ledger_state_proof",
     "organisation_create",
     "organisation_read",
     "organisation_request_create",

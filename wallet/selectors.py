@@ -287,6 +287,21 @@ def ledger_proof(*, tx_hash: str) -> dict[str, Any]:
         return ports.ledger().proof_bundle(tx_hash)
 
 
+def ledger_state_proof(*, key: str) -> dict[str, Any]:
+    """The proof of what the ledger's state holds under `key` now, for ledger/light.js. Raises LedgerDown."""
+    with asking_ledger():
+        return ports.ledger().state_bundle(key)
+
+
+def ledger_light_block(*, source: int, height: int | None) -> dict[str, Any]:
+    """What validator number `source` says its block of `height` is (None: its latest); nothing is checked.
+
+    Phones check it. Raises NotFound (no such block or validator), LedgerDown.
+    """
+    with asking_ledger():
+        return ports.ledger().light_block(source, height)
+
+
 def _requests(which: Q) -> list[RequestView]:
     rows = AccessRequest.objects.select_related("patient", "grant").filter(which)
     return request_views(rows.order_by("-created_at", "id"), ports.now_ms())

@@ -24,6 +24,8 @@ from ledger.client.types import (
     VerifiedValue,
 )
 from ledger.client.verify import ProvenBlock, ProvenRange, Trust, address_hex
+from ledger.light.errors import NoSuchBlock, ProviderError
+from ledger.light.light_json import light_block_to_json
 from ledger.light.rpc import RpcProvider
 from ledger.types.commit import BlockIDFlag
 from ledger.types.genesis import Genesis
@@ -137,6 +139,36 @@ class LedgerClient:
             return bundle
 
         return self._transport.ask("proof_bundle", {"hash": _base64(wanted)}, check)
+
+    def state_bundle(self, key: str) -> dict[str, Any]:
+        """JSON that anyone can check without us: header, commit, validators, what is under `key`, its proof.
+
+        What this client committed itself is included. `value` is null when the state holds nothing there.
+        """
+        least = self._seen_height
+        params = {"key": key, "min_height": least, "wait_ms": QUERY_WAIT_MS}
+
+        def check(answer: Any) -> dict[str, Any]:
+            self._trust.value(answer, key.encode(), least)
+            parts = {name: answer.get(name) for name in ("signed_header", "validators", "value", "proof")}
+            return {**parts, "key": key}
+
+        return self._transport.ask("query_proven", params, check, QUERY_WAIT_MS / 1000)
+
+    def light_block(self, source: int, height: int | None = None) -> dict[str, Any]:
+        """The light block of `height` (None: the latest) as the validator at address `source` tells it.
+
+        Passed on unchecked, for somebody who checks it and compares it with other validators'.
+        Raises NotFound (no such address, or no such block there), LedgerUnavailable.
+        """
+        if not 0 <= source < len(self._light_sources):
+            raise NotFound(f"there is no validator number {source}")
+        try:
+            return light_block_to_json(self._light_sources[source].light_block(height))
+        except NoSuchBlock as error:
+            raise NotFound(str(error)) from error
+        except ProviderError as error:
+            raise LedgerUnavailable(str(error)) from error
 
     def status(self) -> LedgerStatus:
         """Height, time and how many validators answer. Never raises because validators are down."""

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from fractions import Fraction
 from pathlib import Path
 
+from ledger.types.params import TRUSTING_PERIOD_S
 from ledger.types.rpc_json import time_from_text
 
 LEAST_LEVEL = Fraction(1, 3)
@@ -68,7 +69,10 @@ def _sync_arguments(parser: ArgumentParser) -> None:
 
 
 def _option_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--trusting-period", type=_positive, default=14, metavar="DAYS", help="default 14")
+    days = TRUSTING_PERIOD_S // 86_400
+    parser.add_argument(
+        "--trusting-period", type=_positive, default=days, metavar="DAYS", help=f"default {days}"
+    )
     parser.add_argument("--trust-level", type=_level, default=LEAST_LEVEL, metavar="N/M", help="default 1/3")
     parser.add_argument("--clock-drift", type=_whole, default=10, metavar="S", help="default 10")
     parser.add_argument(

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.light.consent import MS, ConsentKnowledge, StateFact, consent_knowledge
+from ledger.light.consent import MS, ConsentKnowledge, StateFact, consent_knowledge, granted_fact
 from ledger.light.light_json import light_block_from_json
 from ledger.light.proof import verify_inclusion
 from ledger.light.root import Root
@@ -27,7 +27,7 @@ from ledger.machine.proofs import ProofError, verify_absence, verify_presence
 from ledger.types.block import BlockIDFlag, Header
 from ledger.types.proto import ProtoError
 from ledger.types.rpc_json import JsonShapeError, base64_bytes, proof_from_json
-from ledger.types.tx import SignedTx, decode_tx
+from ledger.types.tx import ConsentGranted, SignedTx, decode_tx
 from ledger.types.tx_errors import Rejected
 
 MAX_STEPS = 10_000
@@ -73,16 +73,29 @@ def verify_consent(
     options: Options,
     now_ns: int,
 ) -> ConsentKnowledge | Verdict:
-    """Granted at H and not revoked at H', from two state bundles of the entry `consent/<id>`."""
-    facts = []
-    for bundle in (granted, latest):
-        proven = verify_bundle(bundle, root, options, now_ns)
-        if isinstance(proven, Verdict):
-            return proven
-        if not isinstance(proven.fact, StateFact):
-            return invalid("consent", "a proof of state is needed: inclusion does not say what came later")
-        facts.append(proven.fact)
-    return consent_knowledge(consent, facts[0], facts[1], now_ns, options.clock_drift_ns)
+    """Granted at H and not revoked at H'.
+
+    `latest` is a state bundle of the entry `consent/<id>`; `granted`, too, or a bundle of the transaction.
+    """
+    first, second = [verify_bundle(bundle, root, options, now_ns) for bundle in (granted, latest)]
+    if isinstance(first, Verdict):
+        return first
+    if isinstance(second, Verdict):
+        return second
+    then, now = _granted(first), second.fact
+    if then is None:
+        return invalid("consent", "the first proof is of neither a grant nor a state")
+    if not isinstance(now, StateFact):
+        return invalid("consent", "a proof of state is needed: inclusion does not say what came later")
+    return consent_knowledge(consent, then, now, now_ns, options.clock_drift_ns)
+
+
+def _granted(proven: Proven) -> StateFact | None:
+    """The state that the first proof shows, whether it is one of state or of the grant's inclusion."""
+    if isinstance(proven.fact, StateFact):
+        return proven.fact
+    body, header = proven.fact.body, proven.block.header
+    return granted_fact(body, header.height, header.time_ns) if isinstance(body, ConsentGranted) else None
 
 
 def _tx(bundle: Mapping[str, Any], header: Header) -> SignedTx | Verdict:

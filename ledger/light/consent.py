@@ -1,6 +1,8 @@
 """What two proofs of state say about a consent: granted at H, not revoked at H', and how old that is.
 
 Rules
+- Block H holds only transactions that the rules accept (ProcessProposal), so the grant's inclusion in it
+  tells the state after it: it may stand for the first fact, never for the second.
 - Both facts are of the entry `consent/<id>`; the second is not of an earlier state than the first.
 - The first must show the consent granted. The second decides: `granted` stands, `revoked` is for good.
 - A consent never leaves the ledger, never changes but in `state` and `opens`, and `opens` never falls:
@@ -17,6 +19,10 @@ from enum import Enum
 from typing import Any
 
 from ledger.light.verdict import Verdict, invalid
+from ledger.machine.entries import consent_key
+from ledger.machine.rules.consent import entry_of
+from ledger.types.did import encode
+from ledger.types.tx import ConsentGranted
 
 _MAY_CHANGE = ("state", "opens")
 MS = 1_000_000
@@ -85,6 +91,11 @@ def consent_knowledge(
     age_ms = max(0, now_ns // MS - latest.time_ns // MS)
     standing = Standing(second["state"])
     return ConsentKnowledge(consent, standing, granted.height, latest.height, age_ms, second)
+
+
+def granted_fact(body: ConsentGranted, height: int, time_ns: int) -> StateFact:
+    """What the state held after block `height`, which includes this grant: call it for proven ones only."""
+    return StateFact(consent_key(body.consent), encode(entry_of(body, height)), height, time_ns)
 
 
 def _entry(value: bytes | None) -> dict[str, Any] | None:

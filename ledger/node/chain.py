@@ -9,7 +9,9 @@ Rules (CometBFT v0.38, state/validation.go and state/execution.go)
 - `app_hash` and `last_results_hash` of a header tell of the state after the block before.
 - Validator updates of block H take part in the set of H + 2.
 - A block without transactions is due when its header has something new to say: at height 1 and whenever the
-  last block changed the app hash. That is a policy of ours, not a rule of validity.
+  last block changed the app hash. It is due, too, when the last header is older than a third of the trusting
+  period; as a header's time is that of the votes before it, two follow then, and the second one is fresh.
+  That is a policy of ours, not a rule of validity.
 """
 
 from collections.abc import Iterable
@@ -23,6 +25,8 @@ from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.header import BLOCK_PROTOCOL, Header, Version
 from ledger.types.ids import NIL, BlockID
 from ledger.types.validators import Validator, ValidatorSet
+
+NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class ChainState:
     def proof_due(self) -> bool:
         """Whether the next header has something to say even without transactions."""
         return self.app_hash_in_header != self.app_hash
+
+    def is_stale(self, now_ns: int, trusting_period_s: float) -> bool:
+        """Whether those who trust the last header soon need a newer one, though nothing happened."""
+        return 3 * (now_ns - self.last_time_ns) >= trusting_period_s * NS
 
 
 def genesis_state(

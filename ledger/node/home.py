@@ -20,6 +20,7 @@ from nacl.signing import SigningKey
 
 from ledger.node.errors import HomeInvalid
 from ledger.node.peers import PeerAddress, certificate_der
+from ledger.types.params import TRUSTING_PERIOD_S
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Duration = Annotated[int, msgspec.Meta(ge=1, le=600_000)]
@@ -37,6 +38,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_prevote_ms: Duration = 300
     timeout_precommit_ms: Duration = 300
     timeout_delta_ms: Duration = 300
+    trusting_period_s: Annotated[int, msgspec.Meta(ge=3)] = TRUSTING_PERIOD_S
+    """What light clients trust a header for: an idle ledger makes a block three times within it."""
     snapshot_every: Annotated[int, msgspec.Meta(ge=1)] = 1000
     state_sync_beyond: Annotated[int, msgspec.Meta(ge=0)] = 5_000
     """An empty node that is more blocks behind than this takes a snapshot over first; 0: it never does."""

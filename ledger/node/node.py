@@ -77,6 +77,7 @@ class Node:
             _policy(self.config),
             self.config.max_block_txs,
             self,
+            trusting_period_s=self.config.trusting_period_s,
         )
         self._membership = Membership(home.peers(), self.executor, self.public_key)
         self.mesh = Mesh(

@@ -105,6 +105,7 @@ def _proven(node: Node, key: bytes) -> dict[str, Any]:
     found = node.executor.app.query_at(proven, key, True)
     return {
         "signed_header": signed_header(node, height),
+        "validators": _validators(node, height),
         "height": str(found.height),
         "value": None if found.value is None else base64_text(found.value),
         "proof": base64_text(found.proof),

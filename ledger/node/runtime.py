@@ -8,7 +8,8 @@ Rules
 - The host never decides: it verifies signatures, judges blocks, keeps time and does what the effects say.
 - A crash at any point is undone by replaying the log of the height in progress; what the core had asked for
   and the log does not answer is done then.
-- Silence: without transactions a height waits, but for the one block that carries a changed app hash.
+- Silence: without transactions a height waits, but for the one block that carries a changed app hash, and for
+  what keeps light clients' trust alive: blocks once the last header is older than a third of their period.
 """
 
 import asyncio
@@ -63,6 +64,7 @@ from ledger.node.wal_codec import Logged
 from ledger.types.block import Block, Commit, block_id_of
 from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.ids import sha256
+from ledger.types.params import TRUSTING_PERIOD_S
 from ledger.types.proposal import Proposal
 from ledger.types.vote import Vote, VoteType
 
@@ -74,6 +76,9 @@ BEHIND_S = 0.03
 """How long others may be a height ahead of us before we ask them for it."""
 PROOF_DELAY_S = 0.004
 """How long a due proof block waits: late precommits get into it, and so may the next transaction."""
+
+IDLE_LOOK_S = 60.0
+"""How often an idle host looks whether the last header has become too old."""
 
 
 class Surroundings(Protocol):
@@ -118,7 +123,10 @@ class ConsensusHost:
         max_block_txs: int,
         around: Surroundings,
         clock_ns: Callable[[], int] = time.time_ns,
+        trusting_period_s: float = TRUSTING_PERIOD_S,
     ) -> None:
+        self._clock_ns = clock_ns
+        self._trusting_period_s = trusting_period_s
         self._executor = executor
         self._mempool = mempool
         self._evidence = evidence
@@ -203,6 +211,9 @@ class ConsensusHost:
             self._propose_in_time()
         elif self._executor.state.proof_due:
             self._later(PROOF_DELAY_S, TransactionsAvailable(self.height))
+        else:
+            delay_s = min(IDLE_LOOK_S, self._trusting_period_s / 3)
+            self._timers.append(asyncio.get_running_loop().call_later(delay_s, self._look))
 
     def _propose_in_time(self) -> None:
         """At once when the block would be full or the last one is long ago, else when its time has come."""
@@ -433,6 +444,14 @@ class ConsensusHost:
         self.wake()
 
     # --- small things -------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Nothing happened for a while: go on sleeping, unless light clients need a newer header."""
+        stale = self._executor.state.is_stale(self._clock_ns(), self._trusting_period_s)
+        if stale and self._core.step is Step.WAITING:
+            self._feed(TransactionsAvailable(self.height))
+        else:
+            self.wake()
 
     def _near(self, round_: int) -> bool:
         """A far round would make us compute proposers without end."""

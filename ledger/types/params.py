@@ -11,6 +11,9 @@ from ledger.types import proto
 from ledger.types.ids import sha256
 
 MAX_BLOCK_BYTES = 104_857_600
+TRUSTING_PERIOD_S = 14 * 24 * 3600
+"""How long a verified header is trusted by those who verify others from it, unless they choose otherwise. An
+idle chain makes a block whenever a third of it has gone by, so that nobody is left with a lapsed one."""
 
 
 class ParamsError(ValueError):

@@ -106,7 +106,9 @@ def test_after_refusing_the_keyboard_and_the_reader_are_at_the_outcome(
     open_page: Any, amina: World, tmp_path: Path, settings: Any
 ) -> None:
     settings.SALUS_LEDGER_GENESIS = tmp_path / "genesis.json"
-    settings.SALUS_LEDGER_GENESIS.write_text(json.dumps({"chain_id": "salus-tests", "validators": []}))
+    settings.SALUS_LEDGER_GENESIS.write_text(
+        json.dumps({"chain_id": "salus-tests", "genesis_time": "2026-01-01T00:00:00Z", "validators": []})
+    )
     page = open_page("amina-diallo", f"/patient/requests/{asked(amina, 'amina-diallo')}/")
     page.wait_for_selector("#refuse")
     page.focus("#refuse")

@@ -40,7 +40,9 @@ def film(path: Path, text: str) -> Path:
 def bedside(tmp_path: Path, live_server: Any, world: World, settings: Any) -> Iterator[Callable[..., Tab]]:
     """`bedside(*flags)`: Dr Okafor's page in a Chromium with these flags, on a device that is registered."""
     settings.SALUS_LEDGER_GENESIS = tmp_path / "genesis.json"
-    settings.SALUS_LEDGER_GENESIS.write_text(json.dumps({"chain_id": CHAIN, "validators": []}))
+    settings.SALUS_LEDGER_GENESIS.write_text(
+        json.dumps({"chain_id": CHAIN, "genesis_time": "2026-01-01T00:00:00Z", "validators": []})
+    )
     path = find()
     assert path is not None, MISSING
     started: list[Chromium] = []

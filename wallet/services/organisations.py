@@ -91,7 +91,7 @@ def _register(organisation: Organisation, row: OrganisationKeys) -> None:
             return
     if organisation.kind not in ("hospital", "insurer", "regulator", "research"):
         raise Refused(f"The ledger knows no organisations of kind {organisation.kind}.")
-    authority, key_id, seed = _authority()
+    authority, key_id, seed = authority_key()
     body = OrganisationRegistered(
         **header(authority, ports.now_ms()),
         did=row.did,
@@ -110,7 +110,7 @@ def _register(organisation: Organisation, row: OrganisationKeys) -> None:
     )
 
 
-def _authority() -> tuple[str, str, bytes]:
+def authority_key() -> tuple[str, str, bytes]:
     """The authority's DID, the id of its key, and the key's seed, from the genesis and the key file."""
     named = ports.genesis()["app_state"]["authority"]
     try:

@@ -36,7 +36,7 @@ def grant(context: Context, body: ConsentGranted) -> Outcome:
     _check_custody(context, body)
     _check_period(context, body)
     check_public_key(body.access_key, "access_key")
-    return Outcome((write(consent_key(body.consent), _entry(body, context.height)),), (_granted(body),))
+    return Outcome((write(consent_key(body.consent), entry_of(body, context.height)),), (_granted(body),))
 
 
 def revoke(context: Context, body: ConsentRevoked) -> Outcome:
@@ -90,7 +90,8 @@ def _check_period(context: Context, body: ConsentGranted) -> None:
         raise Rejected(Code.CONSENT_EXPIRED, f"valid until {body.valid_until}, which has passed")
 
 
-def _entry(body: ConsentGranted, height: int) -> ConsentEntry:
+def entry_of(body: ConsentGranted, height: int) -> ConsentEntry:
+    """What the state holds of a consent once block `height` has granted it."""
     return ConsentEntry(
         subject=body.subject,
         artefact=body.artefact,

@@ -1,14 +1,14 @@
 // A page's proofs at once: believe a transaction or a state because more than two thirds of the trusted
-// validators signed the block that commits to it, and for no other reason. light_client.js follows changing validators.
+// validators signed the block that commits to it, and for no other reason. light_ledger.js follows changing validators.
 //
 // Rules (CometBFT v0.38)
-// - The header is of the trusted chain, and its validators hash is the trusted one.
+// - The header is of the trusted chain; its validators hash is the trusted one, or it follows from what is trusted.
 // - The validators shown hash to it; the commit is for this very header, at its height.
 // - Slot i is validator i's, by address, too; one bad signature spoils the commit; nil and absent count for
 //   nothing; the power that signed is more than two thirds of all (light_predicates.js).
 // - The transaction lies under the header's data hash; a state under its app hash (the state after the block before).
 import { fromBase64, fromHex, sha256, toHex } from "./bytes.js";
-import { COMMITTED, decodeLightBlock, whole } from "./light_block.js";
+import { decodeLightBlock, viewOf, whole } from "./light_block.js";
 import { demand, guarded, invalid, LightError, SUCCESS } from "./light_verdict.js";
 import { verifyBlock } from "./light_verifier.js";
 import { verifyInclusion } from "./merkle.js";
@@ -19,7 +19,8 @@ export { validatorsHash, voteSignBytes } from "./light_block.js";
 export { LightError };
 
 /**
- * @typedef {{chain_id: string, validators_hash: string}} Trusted hash as hex, from the genesis or the service worker
+ * @typedef {{chain_id: string, validators_hash: string} | {chain_id: string, reach: (block: object) => Promise<void>}} Trusted
+ *   the one set to believe, its hash as hex; or a ledger followed (light_ledger.js), which throws for what it does not reach
  * @typedef {{height: number, time: number, signed: number, total: number, hash: string}} Block `time` in ms;
  *   `signed` of `total` validators signed it
  */
@@ -65,15 +66,16 @@ export async function verifyState(bundle, trusted, key, value, proof) {
 export async function verifySignedHeader({ signed_header, validators }, trusted) {
   return guarded(async () => {
     const block = await decodeLightBlock({ signed_header, validators });
-    const { header, commit } = block;
-    claim(header.chainId === trusted.chain_id, "chain", "the header is of another ledger");
-    const known = header.validatorsHash === toHex(fromHex(trusted.validators_hash));
-    claim(known, "validators", "the header trusts other validators");
-    demand(await verifyBlock(block));
-    const signed = commit.slots.filter(({ flag }) => flag === COMMITTED).length;
-    const time = Number(header.timeNs / 1_000_000n);
-    return { height: Number(header.height), time, signed, total: commit.slots.length, hash: header.hash };
+    claim(block.header.chainId === trusted.chain_id, "chain", "the header is of another ledger");
+    await (trusted.reach ? trusted.reach(block) : ofOneSet(block, trusted));
+    return viewOf(block);
   });
+}
+
+async function ofOneSet(block, trusted) {
+  const known = block.header.validatorsHash === toHex(fromHex(trusted.validators_hash));
+  claim(known, "validators", "the header trusts other validators");
+  demand(await verifyBlock(block));
 }
 
 function inclusionProof({ total, index, leaf_hash: leaf, aunts }) {

@@ -36,6 +36,20 @@ export async function decodeTrusted({ header, next_validators: after }) {
   return { header: await decodeHeader(header), nextValidators: await decodeValidators(after), prioritiesStated: stated(after) };
 }
 
+/** The genesis as if it were the header before the first, from `{chain_id, genesis_time, validators}`; for light_verifier.js. */
+export async function decodeGenesis({ chain_id: chainId, genesis_time: time, validators }) {
+  const nextValidators = await decodeValidators(validators);
+  const [validatorsHash, timeNs] = [nextValidators.hash, nanoseconds(time) - 1n];
+  return { header: { chainId, height: 0n, timeNs, validatorsHash, nextValidatorsHash: validatorsHash }, nextValidators };
+}
+
+/** A block in a page's words: `time` in ms; `signed` of `total` validators signed it. */
+export function viewOf({ header, commit }) {
+  const signed = commit.slots.filter(({ flag }) => flag === COMMITTED).length;
+  const time = Number(header.timeNs / 1_000_000n);
+  return { height: Number(header.height), time, signed, total: commit.slots.length, hash: header.hash };
+}
+
 const stated = (members) => members.every(({ proposer_priority: given }) => ![undefined, null, ""].includes(given));
 
 async function decodeHeader(json) {
@@ -100,7 +114,7 @@ function publicKeyOf({ pub_key: { type, value } }) {
 }
 
 /** The hash of a header in CometBFT's JSON form. @returns {Promise<Uint8Array>} */
-function headerHash(header) {
+export function headerHash(header) {
   return root([
     concat(proto.integer(1, whole(header.version.block ?? 0)), proto.integer(2, whole(header.version.app ?? 0))),
     proto.text(1, header.chain_id),

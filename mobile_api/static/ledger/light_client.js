@@ -5,7 +5,7 @@ import { examine, TESTIMONY } from "./light_detector.js";
 import { backwards, fetchBlock, ProviderError, sequential, skipping } from "./light_path.js";
 import { notFromFuture, withinTrustingPeriod } from "./light_predicates.js";
 import { demand, guarded, invalid, isOk, LightError, trustedStateOf } from "./light_verdict.js";
-import { verifyBlock } from "./light_verifier.js";
+import { verify, verifyBlock } from "./light_verifier.js";
 
 /** No witness confirmed the header, so nothing is kept; try again later, or with other witnesses. */
 export class NotConfirmed extends Error {
@@ -19,7 +19,7 @@ export class LightClient {
 
   /**
    * `clock` answers milliseconds since 1970. With no witnesses at all there is no attack detection: say so by passing
-   * none on purpose. Fill the client with `trust` or `restore` first.
+   * none on purpose. Fill the client with `start`, `trust` or `restore` first.
    * @param {{primary: object, witnesses: object[], options: import("./light_verdict.js").Options, clock: () => number,
    *   oneByOne?: boolean}} given providers as light_path.js describes
    */
@@ -30,7 +30,7 @@ export class LightClient {
 
   /** The JSON of every block kept, lowest first: what a page stores, and gives to `restore`. */
   get blocks() {
-    return this.#kept().map(({ json }) => json);
+    return this.kept.map(({ json }) => json);
   }
 
   /** Keep blocks that this browser verified before. Each is still checked to be whole. */
@@ -40,6 +40,15 @@ export class LightClient {
       demand(await verifyBlock(block));
       this.#store.set(block.height, block);
     }
+  }
+
+  /** Trust the primary's first block above `root` (`{header, nextValidators}`), which is trusted by other means: a genesis. */
+  async start(root) {
+    const nowNs = this.#nowNs();
+    const block = await fetchBlock(this.primary, root.header.height + 1n);
+    demand(await verify(root, block, this.options, nowNs));
+    trustedStateOf(block);
+    return this.#keep([block], nowNs);
   }
 
   /** Trust the primary's block of `height` since its header has this hash (hex), which the user vouches for. */
@@ -72,7 +81,7 @@ export class LightClient {
   async #verifyTo(height, nowNs) {
     if (!this.#store.size) throw new LightError("trust", "nothing is trusted yet");
     if (this.#store.has(height)) return this.#store.get(height);
-    const newest = this.#kept().at(-1);
+    const newest = this.kept.at(-1);
     const target = await fetchBlock(this.primary, height);
     if (height === null && target.height <= newest.height) return newest;
     const verified = await this.#way(target, nowNs);
@@ -81,7 +90,7 @@ export class LightClient {
 
   /** The trace from a kept block to `target`. */
   async #way(target, nowNs) {
-    const kept = this.#kept();
+    const kept = this.kept;
     const below = kept.findLast((block) => block.height < target.height);
     const higher = kept.find((block) => block.height > target.height);
     const fresh = below && isOk(withinTrustingPeriod(below.header, this.options, nowNs));
@@ -104,7 +113,8 @@ export class LightClient {
     return newest;
   }
 
-  #kept() {
+  /** The blocks kept, decoded, lowest first. */
+  get kept() {
     return [...this.#store.values()].sort((a, b) => (a.height < b.height ? -1 : 1));
   }
 

@@ -2,14 +2,18 @@
 // ledger/light/consent.py, which states the rules.
 import { equalBytes, fromBase64, utf8 } from "./bytes.js";
 import { jcs } from "./canonical.js";
-import { verifyState } from "./light.js";
+import { verifyBundle, verifyState } from "./light.js";
 import { guarded, LightError } from "./light_verdict.js";
 
 const STATES = ["granted", "revoked"];
+const ENTRY = [
+  ...["subject", "artefact", "handles_root", "handles", "requester", "organisation", "access_key"],
+  ...["valid_from", "valid_until", "max_opens", "erase_at", "custody"],
+];
 
 /**
- * Granted at H and not revoked at H', from two state bundles of the entry `consent/<id>`:
- * `{signed_header, validators, key: text, value: base64 | null, proof: base64}`.
+ * Granted at H and not revoked at H'. `latest` is a state bundle of the entry `consent/<id>`,
+ * `{signed_header, validators, key: text, value: base64 | null, proof: base64}`; `granted`, too, or the transaction's.
  * @param {string} consent @param {object} granted @param {object} latest @param {number} nowMs since 1970
  * @param {import("./light.js").Trusted} trusted @param {number} clockDriftMs
  * @returns {Promise<Knowledge>} a LightError when nothing follows
@@ -17,8 +21,8 @@ const STATES = ["granted", "revoked"];
  *   entry: object}} Knowledge `ageMs`: how old the second part is; what happened since is not known
  */
 export async function verifyConsent(consent, granted, latest, trusted, nowMs, clockDriftMs = 0) {
-  const facts = [await stateFact(granted, trusted), await stateFact(latest, trusted)];
-  return consentKnowledge(consent, ...facts, nowMs, clockDriftMs);
+  const then = "tx" in granted ? await grantedFact(granted, trusted) : await stateFact(granted, trusted);
+  return consentKnowledge(consent, then, await stateFact(latest, trusted), nowMs, clockDriftMs);
 }
 
 /** What a state bundle proves. @returns {Promise<{key: Uint8Array, value: Uint8Array | null, height: number, time: number}>} */
@@ -30,6 +34,15 @@ async function stateFact(bundle, trusted) {
     const { height, time } = await verifyState(bundle, trusted, key, value, proof);
     return { key, value, height: height - 1, time };
   });
+}
+
+/** What the state held after the block that includes this grant: the block holds only what the rules accept. */
+async function grantedFact(bundle, trusted) {
+  const { body, height, time } = await verifyBundle(bundle, trusted);
+  if (body.type !== "ConsentGranted") throw new LightError("consent", "the first proof is of neither a grant nor a state");
+  const kept = ENTRY.map((name) => [name, body[name]]);
+  const entry = { ...Object.fromEntries(kept), state: "granted", opens: 0, height };
+  return { key: utf8(`consent/${body.consent}`), value: jcs(entry), height, time };
 }
 
 /** What follows from two proven facts; a LightError when nothing does. @returns {Knowledge} */

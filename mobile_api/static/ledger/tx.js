@@ -25,6 +25,9 @@ const OWN = {
   ConsentRevoked: ["consent", "subject"],
   AccessOpened: ["consent", "handles", "indices", "path", "wraps"],
   CandidacyRenewed: ["public", "epoch"],
+  GovernanceProposed: ["proposal", "change"],
+  GovernanceVoted: ["proposal", "approve"],
+  CheckpointRequested: [],
 };
 
 /**

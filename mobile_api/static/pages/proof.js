@@ -1,37 +1,18 @@
 /**
- * Proofs checked on this device: a transaction counts when more than two thirds of the validators that this browser
- * has come to trust signed its block. The first set it sees is kept; another one later is refused, not adopted.
+ * Proofs checked on this device: a transaction counts when more than two thirds of the validators of its block signed
+ * it, and that block follows from what this device trusts (trust.js).
  */
-import { toHex } from "../ledger/bytes.js";
-import { validatorsHash, verifyBundle } from "../ledger/light.js";
-import { config } from "./config.js";
+import { verifyBundle } from "../ledger/light.js";
+import { verifyConsent } from "../ledger/light_consent.js";
 import { note } from "./dom.js";
-import { getJson } from "./http.js";
-import { gettext, interpolate, moment } from "./i18n.js";
+import { getJson, postJson } from "./http.js";
+import { duration, gettext, interpolate, moment } from "./i18n.js";
+import { ledger } from "./trust.js";
 
-class TrustChanged extends Error {
-  constructor() {
-    super(gettext("The ledger's validators are not those that this device knows."));
-    this.code = "trust-changed";
-    this.next = gettext("Do not approve anything. Ask your hospital whether the validators were changed.");
-  }
-}
-
-let known = null;
-/** {chain_id, validators_hash} that this device trusts. @throws {TrustChanged} */
-async function trusted() {
-  if (known) return known;
-  if (!config.trust) throw Object.assign(new Error(gettext("The ledger is not set up yet.")), { code: "no-ledger", next: gettext("Try again shortly.") });
-  const told = { chain_id: config.trust.chain_id, validators_hash: toHex(await validatorsHash(config.trust.validators)) };
-  const slot = `salus.trust.${told.chain_id}`;
-  const kept = localStorage.getItem(slot);
-  if (kept !== null && kept !== told.validators_hash) throw new TrustChanged();
-  localStorage.setItem(slot, told.validators_hash);
-  return (known = told);
-}
+const CLOCK_DRIFT_MS = 10 * 60_000;
 
 /** The bundle's block and body, verified. @returns {Promise<{body: object, height: number, time: number, signed: number, total: number}>} */
-export const verified = async (bundle) => verifyBundle(bundle, await trusted());
+export const verified = async (bundle) => verifyBundle(bundle, await ledger());
 
 /** Fetches and verifies the proof of a transaction. @param {string} txHash */
 export async function verifiedTransaction(txHash) {
@@ -48,4 +29,33 @@ export const signedBy = (block) =>
 export async function proofNote(txHash) {
   const block = await verifiedTransaction(txHash);
   return note("ok", signedBy(block), interpolate(gettext("Checked on this device; written %(time)s."), { time: moment(block.time) }));
+}
+
+/** What is proven of a consent: granted at one block, its standing at another. @param {string} consent @param {string} txHash of its grant */
+export async function consentKnowledge(consent, txHash) {
+  const [granted, latest] = await Promise.all([getJson(`/api/proofs/${txHash}`), getJson(`/api/ledger/consents/${consent}`)]);
+  return verifyConsent(consent, granted, latest, await ledger(), Date.now(), CLOCK_DRIFT_MS);
+}
+
+/** A note that says whether a permission stood, when last looked at. */
+export async function consentNote(consent, txHash) {
+  const known = await consentKnowledge(consent, txHash);
+  const said = { granted: known.grantedHeight, known: known.knownHeight, age: duration(known.ageMs) };
+  const title = known.standing === "granted"
+    ? gettext("Given in block %(granted)s, not stopped as of block %(known)s.")
+    : gettext("Given in block %(granted)s, stopped as of block %(known)s.");
+  return note(known.standing === "granted" ? "ok" : "warn", interpolate(title, said),
+    interpolate(gettext("Checked on this device; this knowledge is %(age)s old."), said));
+}
+
+/** The newest block, verified here. @returns {Promise<{height: number, time: number, signed: number, total: number}>} */
+export const newestBlock = async () => (await ledger()).latest();
+
+/** Has a fresh block made and verifies it here. @returns {Promise<{height: number, time: number, signed: number, total: number}>} */
+export async function freshBlock() {
+  const { height } = await postJson("/api/ledger/checkpoint", {});
+  const block = await newestBlock();
+  if (block.height < height) throw Object.assign(new Error(gettext("The hospitals have not shown the fresh block yet.")), {
+    code: "not-yet", next: gettext("Try again in a moment.") });
+  return block;
 }

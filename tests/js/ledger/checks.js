@@ -4,6 +4,7 @@ import * as canonical from "../../../mobile_api/static/ledger/canonical.js";
 import * as did from "../../../mobile_api/static/ledger/did.js";
 import * as handles from "../../../mobile_api/static/ledger/handles.js";
 import * as light from "../../../mobile_api/static/ledger/light.js";
+import * as lightBlock from "../../../mobile_api/static/ledger/light_block.js";
 import * as merkle from "../../../mobile_api/static/ledger/merkle.js";
 import * as proof from "../../../mobile_api/static/ledger/state_proof.js";
 import * as tx from "../../../mobile_api/static/ledger/tx.js";
@@ -100,6 +101,22 @@ const runs = {
     );
     report.same("window", [made.issued_at, made.not_after, made.version], [5, 12, 1]);
     report.same("fresh nonce", made.nonce !== tx.freshId() && canonical.b64uDecode(made.nonce, 16).length, 16);
+  },
+
+  async refused_tx(report, vectors) {
+    for (const { what, wire } of vectors) await report.refused(what, "CanonicalError", () => tx.decodeTx(utf8(wire)));
+  },
+
+  async bytes(report, { votes, validators, headers }) {
+    for (const { commit, entry, sign_bytes: expected } of votes) {
+      report.same("vote", hex(lightBlock.voteSignBytes("salus-test", commit, entry)), expected);
+    }
+    for (const { validators: members, hash } of validators) {
+      report.same("validators", hex(await lightBlock.validatorsHash(members)), hash);
+      const decoded = await lightBlock.decodeGenesis({ chain_id: "x", genesis_time: "2026-01-01T00:00:00Z", validators: members.toReversed() });
+      report.same("their order is worked out", decoded.nextValidators.hash.toLowerCase(), hash);
+    }
+    for (const { header, hash } of headers) report.same("header", hex(await lightBlock.headerHash(header)), hash);
   },
 
   async merkle(report, vectors) {

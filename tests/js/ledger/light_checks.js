@@ -2,6 +2,7 @@
 import { utf8 } from "../../../mobile_api/static/ledger/bytes.js";
 import { verifyBundle } from "../../../mobile_api/static/ledger/light.js";
 import { decodeLightBlock, decodeTrusted } from "../../../mobile_api/static/ledger/light_block.js";
+import { FollowedLedger } from "../../../mobile_api/static/ledger/light_ledger.js";
 import { LightClient } from "../../../mobile_api/static/ledger/light_client.js";
 import { consentKnowledge, verifyConsent } from "../../../mobile_api/static/ledger/light_consent.js";
 import { ProviderError } from "../../../mobile_api/static/ledger/light_path.js";
@@ -104,3 +105,35 @@ window.lightTrust = async ({ blocks, height, hash, now }) => {
   return [good, bad, early, empty, restored];
 };
 
+
+/**
+ * A device's visits to a ledger, in order; what it keeps goes from one visit to the next. Each visit: `nodes` (blocks by
+ * height, null where one does not answer), `now`, and what it asks: `{reach: light block}` or `{latest: true}`.
+ * Answers per visit: how each ended, how many blocks were fetched for it, and whether the device began again.
+ */
+window.followedVisits = async ({ genesis, period, visits, kept = null }) => {
+  const keep = { read: () => kept, write: (text) => { kept = text; } };
+  const ended = [];
+  for (const { nodes, now, asks } of visits) {
+    const providers = nodes.map((blocks, at) => new Node(`node ${at}`, blocks));
+    const followed = new FollowedLedger({ genesis, trustingPeriodMs: period, providers, clock: () => now, keep });
+    const told = [];
+    for (const { reach } of asks) {
+      const before = fetched(providers);
+      const end = await endOf(() => (reach ? decodeLightBlock(reach).then((block) => followed.reach(block)) : followed.latest()));
+      told.push([end, fetched(providers) - before]);
+    }
+    ended.push({ told, again: followed.beganAgain, kept: JSON.parse(kept ?? "[]").map((json) => Number(json.signed_header.header.height)) });
+  }
+  return ended;
+};
+
+const fetched = (providers) => providers.reduce((sum, { asked }) => sum + asked.length, 0);
+
+async function endOf(run) {
+  try {
+    return (await run())?.height ?? "reached";
+  } catch (error) {
+    return error.name === "LightError" ? error.rule : error.name;
+  }
+}

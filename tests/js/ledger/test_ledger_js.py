@@ -11,7 +11,17 @@ from ledger.types.signing import verify_ed25519
 from tests.ledger.machine.make_vectors import FOLDER, MAKERS, rendered
 
 pytestmark = pytest.mark.browser
-AT_LEAST = {"canonical": 40, "did": 8, "tx": 60, "merkle": 100, "handles": 13, "state": 80, "light": 31}
+AT_LEAST = {
+    "canonical": 40,
+    "did": 8,
+    "tx": 120,
+    "refused_tx": 20,
+    "bytes": 40,
+    "merkle": 100,
+    "handles": 13,
+    "state": 80,
+    "light": 31,
+}
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -11,6 +11,12 @@ import httpx
 import pytest
 
 from ledger.api import Cursor, LedgerClient, LedgerUnavailable, NotFound, TxRejected
+from ledger.light.bundle import Proven, verify_bundle
+from ledger.light.consent import StateFact
+from ledger.light.light_json import light_block_from_json
+from ledger.light.root import Root
+from ledger.light.verdict import Options
+from ledger.types.genesis import Genesis
 from tests.ledger.cluster.network import MONIKERS, Network, Person
 
 Cast = Callable[[str], Person]
@@ -200,4 +206,25 @@ def test_rpc_errors_are_json_without_traceback(doors: list[str]) -> None:
         assert answer.json()["error"]["code"] == code
         assert "Traceback" not in answer.text
     assert httpx.post(url, content=b"[" * 100_000, trust_env=False).json()["error"]["code"] == -32700
-    assert httpx.get(f"{url}/health", trust_env=False).json()["result"] == {}
+    assert network.answers("riverside")
+
+
+def test_any_validator_serves_light_blocks_and_bundles_for_others_to_check(
+    network: Network, client: LedgerClient
+) -> None:
+    """What a service passes on to phones: each validator's own word, and proofs that verify without us."""
+    done = client.commit(Person("Passed On").registers())
+    key = f"did/{Person('Passed On').did}"
+    network.until(lambda: network.same_state(), "every validator has the block")
+    blocks = [light_block_from_json(client.light_block(source, done.height)) for source in range(4)]
+    assert {block.header.height for block in blocks} == {done.height}
+    assert len({block.header.hash for block in blocks}) == 1
+    root = Root.of_genesis(Genesis.from_json(network.genesis))
+    proven = verify_bundle(client.state_bundle(key), root, Options(3600 * 10**9), time.time_ns() + 10**9)
+    assert isinstance(proven, Proven)
+    assert isinstance(proven.fact, StateFact)
+    assert proven.fact.height >= done.height
+    assert client.state_bundle("did/nobody")["value"] is None
+    for source, height in ((4, None), (-1, None), (0, done.height + 1000)):
+        with pytest.raises(NotFound):
+            client.light_block(source, height)

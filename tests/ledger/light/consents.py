@@ -4,15 +4,22 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from ledger.light.bundle import verify_consent
 from ledger.light.consent import ConsentKnowledge, StateFact, consent_knowledge
 from ledger.light.light_json import light_block_to_json
 from ledger.light.root import Root
 from ledger.light.verdict import Options, TrustedState, Verdict
 from ledger.machine.proofs import prove
+from ledger.machine.rules.consent import entry_of
 from ledger.machine.state import StateTree
-from ledger.types.rpc_json import base64_text
+from ledger.types.block import tx_proof
+from ledger.types.did import encode
+from ledger.types.rpc_json import base64_text, proof_to_json
+from ledger.types.tx import ConsentGranted, ConsentRevoked, sign_tx
 from tests.ledger.light.chain import CHAIN, SECOND, START, Plan, grow, validators_of
+from tests.ledger.machine.cast import Member, b64u_of
 
 Json = dict[str, Any]
 CONSENT = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -124,9 +131,10 @@ class BundleCase:
     granted: Json
     latest: Json
     expected: Answer
+    root: Root = ROOT
 
     def play(self) -> Answer:
-        return told(verify_consent(CONSENT, self.granted, self.latest, ROOT, OPTIONS, NOW))
+        return told(verify_consent(CONSENT, self.granted, self.latest, self.root, OPTIONS, NOW))
 
     def to_json(self) -> Json:
         trusted = {"chain_id": CHAIN, "validators_hash": validators_of("ABCD").hash.hex().upper()}
@@ -157,3 +165,72 @@ BUNDLES: dict[str, BundleCase] = {
         bundle(3), {k: v for k, v in bundle(9).items() if k != "proof"}, ["refused", "form"]
     ),
 }
+
+
+def _grant() -> ConsentGranted:
+    member = Member("Li Mei")
+    common = {"ledger": CHAIN, "author": member.did, "nonce": CONSENT, "issued_at": 1, "not_after": 2}
+    hashes = dict.fromkeys(
+        ("artefact", "handles_root", "requester", "organisation", "access_key"), b64u_of("x")
+    )
+    own = {"consent": CONSENT, "subject": member.did, "handles": 1, "custody": "self", **hashes}
+    times = {"valid_from": 1, "valid_until": 9, "max_opens": 0, "erase_at": 9}
+    return ConsentGranted(**common, **own, **times)
+
+
+GRANT = _grant()
+GRANT_WIRE = sign_tx(GRANT, "#key-1", Member("Li Mei").seed)
+
+
+def _grant_states(**later: Any) -> dict[int, StateTree]:
+    entry_then = entry_of(GRANT, 3)
+    entry_now = msgspec.structs.replace(entry_then, **later)
+    return {
+        height: StateTree().update({b"other": b"1", KEY.encode(): encode(value)})
+        for height, value in {3: entry_then, 8: entry_now}.items()
+    }
+
+
+def _grant_case(expected: Answer, tx: bytes = GRANT_WIRE, **later: Any) -> BundleCase:
+    """The grant's inclusion in block 3, then the state after block 9."""
+    states = _grant_states(**later)
+    roots = {height: states[8 if height > 8 else 3].root for height in range(1, 13)}
+    blocks = grow(
+        Plan(
+            lambda height: "ABCD",
+            app=lambda height: roots[height],
+            txs=lambda height: (tx,) if height == 3 else (),
+        ),
+        12,
+    )
+    included = {"tx": base64_text(tx), "proof": proof_to_json(tx_proof((tx,), 0))}
+    granted = {**light_block_to_json(blocks[3]), **included}
+    value = states[8].get(KEY.encode())
+    latest = {
+        "key": KEY,
+        "value": base64_text(value or b""),
+        "proof": base64_text(prove(states[8], KEY.encode())),
+    }
+    return BundleCase(
+        granted, {**light_block_to_json(blocks[10]), **latest}, expected, Root((TrustedState.of(blocks[1]),))
+    )
+
+
+def _revocation() -> bytes:
+    member, common = Member("Li Mei"), {"ledger": CHAIN, "issued_at": 1, "not_after": 2}
+    body = ConsentRevoked(author=member.did, nonce=CONSENT, consent=CONSENT, subject=member.did, **common)
+    return sign_tx(body, "#key-1", member.seed)
+
+
+BUNDLES |= {
+    "granted by inclusion and not revoked": _grant_case(["granted", 3, 9, 51_000]),
+    "granted by inclusion and opened": _grant_case(["granted", 3, 9, 51_000], opens=3),
+    "granted by inclusion, revoked meanwhile": _grant_case(["revoked", 3, 9, 51_000], state="revoked"),
+    "granted by inclusion, another artefact in the state": _grant_case(REFUSED, artefact=b64u_of("y")),
+    "granted by inclusion at another height than the state says": _grant_case(REFUSED, height=4),
+    "the inclusion of a revocation passed for a grant": _grant_case(REFUSED, _revocation()),
+}
+_swapped = BUNDLES["granted by inclusion and not revoked"]
+BUNDLES["inclusion passed for what came later"] = replace(
+    _swapped, latest=_swapped.granted, expected=["refused", "consent"]
+)

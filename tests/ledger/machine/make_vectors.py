@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from ledger.types.handles import handle, handles_root, prove_handles, wrap_hash,
 from ledger.types.header import Header, Version
 from ledger.types.ids import BlockID, PartSetHeader
 from ledger.types.signing import public_key_of, sign
+from ledger.types.tx_change import Change, KeyRotates, PowerChanges, ValidatorJoins, ValidatorLeaves
 from ledger.types.validators import Validator, ValidatorSet
 from ledger.types.vote import Vote, VoteType
 from tests.ledger.machine import cast
@@ -86,8 +88,123 @@ def tx_vectors() -> list[dict[str, Any]]:
         (cast.grant(nonce=NONCE), cast.LI_MEI.seed),
         (cast.revoke(nonce=NONCE), cast.LI_MEI.seed),
         (cast.access(cast.handles()[2:5], nonce=NONCE), cast.ACCESS_SEED),
+        *((cast.signed(body, cast.RIVERSIDE), cast.RIVERSIDE.seed) for body in _of_organisations()),
     ]
     return [_tx_vector(wire, seed) for wire, seed in wires]
+
+
+def _of_organisations() -> list[tx.Body]:
+    """What organisations say besides: of clinicians, of governance (every kind of change), of checkpoints."""
+    common = cast.fields(cast.RIVERSIDE.did, nonce=NONCE)
+    credential, proposal = b64u_of("credential"), b64u_of("proposal", 16)
+    reached = {"moniker": "lakeside", "host": "::1", "port": 26656, "certificate": b64u_of("x", 64) * 2}
+    public, replaces = b64u_of("newcomer"), b64u_of("leaver")
+    changes: list[Change] = [
+        ValidatorJoins(public=public, power=10**12, **reached),
+        KeyRotates(public=public, replaces=replaces, **reached),
+        PowerChanges(public=public, power=1),
+        ValidatorLeaves(public=replaces),
+    ]
+    return [
+        tx.ClinicianRegistered(**common, credential=credential, role="Physician 医生", valid_until=cast.NOON),
+        tx.ClinicianRevoked(**common, credential=credential),
+        *(tx.GovernanceProposed(**common, proposal=proposal, change=change) for change in changes),
+        *(tx.GovernanceVoted(**common, proposal=proposal, approve=approve) for approve in (True, False)),
+        tx.CheckpointRequested(**common),
+    ]
+
+
+def refused_tx_vectors() -> list[dict[str, str]]:
+    """Wires that nobody may take for a transaction: one spelling, one form, nothing left out or added."""
+    wire = cast.revoke(nonce=NONCE).decode()
+    document = json.loads(wire)
+    signature = document["signatures"][0]
+
+    def spelled(**changes: Any) -> str:
+        return canonical.dumps({**document, **changes}).decode()
+
+    def body(**changes: Any) -> str:
+        kept = {k: v for k, v in {**document["body"], **changes}.items() if v is not ...}
+        return spelled(body=kept)
+
+    cases = {
+        "a space": wire.replace(":", ": ", 1),
+        "a line end after it": wire + "\n",
+        "keys out of order": '{"signatures":' + wire.split('"signatures":')[1][:-1] + ',"body":1}',
+        "a key twice": wire.replace('"version":1', '"version":1,"version":1'),
+        "an escaped letter": wire.replace('"ConsentRevoked"', '"\\u0043onsentRevoked"'),
+        "a float": wire.replace('"version":1', '"version":1.0'),
+        "cut off": wire[:-1],
+        "empty": "",
+        "an array": "[]",
+        "null": "null",
+        "no signature": spelled(signatures=[]),
+        "two signatures": spelled(signatures=[signature, signature]),
+        "a short signature": spelled(signatures=[{**signature, "signature": signature["signature"][:-4]}]),
+        "a padded signature": spelled(signatures=[{**signature, "signature": signature["signature"] + "=="}]),
+        "a field beside the body": spelled(more=1),
+        "a field too many": body(more=1),
+        "a field too few": body(consent=...),
+        "no type": body(type=...),
+        "another type": body(type="ConsentGranted"),
+        "a type of no kind": body(type="constructor"),
+        "too large": body(more="x" * tx.MAX_TX_BYTES),
+    }
+    return [{"what": what, "wire": wire} for what, wire in cases.items()]
+
+
+def byte_vectors() -> dict[str, Any]:
+    """Bytes of headers, votes, commits and validator sets in the corners of their encodings."""
+    rng = Random(7)
+    ids = [BlockID(), BlockID(rng.randbytes(32), PartSetHeader(3, rng.randbytes(32)))]
+    times = [0, 1, 10**9, HEADER_TIME_NS, -62_135_596_800 * 10**9]
+    places = [(1, 0), (2**31, 2**31 - 1), (2**63 - 1, 1)]
+    votes = [
+        _vote_vector(block_id, *place, time_ns) for block_id in ids for place in places for time_ns in times
+    ]
+    sets = [[1], [1] * 4, [7, 7, 10**12, 1], [rng.randint(1, 10**9) for _ in range(33)]]
+    headers = [_any_header(rng, time_ns, height) for time_ns in times[:4] for height, _round in places]
+    return {
+        "votes": votes,
+        "validators": [_set_vector(powers) for powers in sets],
+        "headers": [{"header": rpc_json.header_to_json(h), "hash": h.hash.hex()} for h in headers],
+    }
+
+
+def _vote_vector(block_id: BlockID, height: int, round_: int, time_ns: int) -> dict[str, Any]:
+    flag = 2 if block_id.hash else 3
+    entry = {"block_id_flag": flag, "timestamp": rpc_json.time_to_text(time_ns)}
+    commit = {"height": str(height), "round": round_, "block_id": rpc_json.block_id_to_json(block_id)}
+    vote = Vote(VoteType.PRECOMMIT, height, round_, block_id, time_ns)
+    return {"commit": commit, "entry": entry, "sign_bytes": vote.sign_bytes(cast.LEDGER).hex()}
+
+
+def _set_vector(powers: list[int]) -> dict[str, Any]:
+    publics = [public_key_of(seed_of(f"member {at}")) for at in range(len(powers))]
+    members = ValidatorSet.of(Validator.of(*pair) for pair in zip(publics, powers, strict=True))
+    return {
+        "validators": [rpc_json.validator_to_json(each) for each in members.validators],
+        "hash": members.hash.hex(),
+    }
+
+
+def _any_header(rng: Random, time_ns: int, height: int) -> Header:
+    """Full digests, and at the lowest height empty ones, as in a first block."""
+    digest = (lambda: b"") if height == 1 else (lambda: rng.randbytes(32))
+    last = BlockID() if height == 1 else BlockID(rng.randbytes(32), PartSetHeader(1, rng.randbytes(32)))
+    digests = (
+        digest(),
+        digest(),
+        rng.randbytes(32),
+        digest(),
+        digest(),
+        rng.randbytes(32),
+        digest(),
+        digest(),
+    )
+    return Header(
+        Version(11, height % 3), "链-" + "x" * 40, height, time_ns, last, *digests, rng.randbytes(20)
+    )
 
 
 def _tx_vector(wire: bytes, seed: bytes) -> dict[str, Any]:
@@ -270,6 +387,8 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "canonical": canonical_vectors,
     "did": did_vectors,
     "tx": tx_vectors,
+    "refused_tx": refused_tx_vectors,
+    "bytes": byte_vectors,
     "merkle": merkle_vectors,
     "handles": handle_vectors,
     "state": state_vectors,

@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Validator:
     home: Home
     said: list[Message] = field(default_factory=list)
     deaf: bool = False
+    clock_ns: Callable[[], int] = time.time_ns
 
     def boot(self) -> None:
         key = self.home.signing_key()
@@ -58,6 +60,7 @@ class Validator:
             TimeoutPolicy(200, 100, 100, 50),
             500,
             self,
+            self.clock_ns,
         )
         self.host.start()
 

@@ -7,6 +7,7 @@ import { gettext, interpolate, ngettext } from "../i18n.js";
 import { follow, redraw } from "../live.js";
 import { registerWorker, ringMe } from "../shell.js";
 import { followAnswers } from "./arrived.js";
+import { showKnowledge } from "./knowledge.js";
 import { askPin } from "./pin.js";
 import { missingKeys, signRevocation } from "./keys.js";
 
@@ -77,6 +78,7 @@ async function warnAboutKeys() {
 keepTicking();
 registerWorker();
 followAnswers(live);
+showKnowledge();
 warnAboutKeys().catch((error) => showError(byId("device-note"), error));
 follow(async (entries) => {
   await redraw(() => tick());
