@@ -1,7 +1,6 @@
 """One validator's node: its home, its consensus, its peers and its RPC, put together."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import sys
@@ -12,6 +11,7 @@ from ledger.consensus.timeouts import TimeoutPolicy
 from ledger.node import messages
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import MempoolRefused
+from ledger.node.event_index import EventIndex
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
@@ -43,6 +43,7 @@ class Node:
         self.genesis_bytes = home.genesis.read_bytes()
         self.genesis = Genesis.read(self.genesis_bytes)
         self.store = BlockStore(home.blocks)
+        self.index = EventIndex(self.store)
         self.executor = Executor(
             self.genesis,
             self.store,
@@ -82,7 +83,7 @@ class Node:
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
         )
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._block_came = asyncio.Event()
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}
 
@@ -90,14 +91,14 @@ class Node:
         """Replay, connect, and take part."""
         self.host.start()
         await self.mesh.start()
-        self._watch = asyncio.get_running_loop().create_task(self._gossip.watch())
+        work = (self._gossip.watch(), self.index.follow(self.wait_for_block))
+        self._tasks = tuple(asyncio.get_running_loop().create_task(each) for each in work)
 
     async def stop(self) -> None:
         """Leave cleanly: what is on disk needs no replay beyond the height in progress."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._newcomer.stop()
         self.host.stop()
         await self.mesh.stop()
