@@ -42,6 +42,8 @@ class EventIndex:
         self._same: dict[Kinds, Kinds] = {}
         self.counts: Counter[str] = Counter()
         """How many events of each type the indexed blocks hold."""
+        self.txs = 0
+        """How many transactions were indexed, also in blocks that were pruned since."""
         self.one_search = asyncio.Lock()
         self.searches = 0
         """How many searches run or wait."""
@@ -93,6 +95,7 @@ class EventIndex:
             for key, value in event.attributes:
                 self._prints += _print(f"{event.type}.{key}", value)
         self._starts.append(len(self._prints))
+        self.txs += len(stored.txs)
         counted = tuple(sorted(kinds.items()))
         self._kinds.append(self._same.setdefault(counted, counted))
         self.counts.update(kinds)

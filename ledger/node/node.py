@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.node import messages
+from ledger.machine.results import CheckResult
+from ledger.node import messages, metrics
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import MempoolRefused
 from ledger.node.event_index import EventIndex
@@ -18,16 +19,18 @@ from ledger.node.gossip import Gossip
 from ledger.node.home import Home
 from ledger.node.log import log
 from ledger.node.membership import Membership
-from ledger.node.mempool import Mempool
+from ledger.node.mempool import BUSY, Mempool
 from ledger.node.messages import Message
 from ledger.node.newcomer import Newcomer
 from ledger.node.peers import Mesh, Peer
 from ledger.node.runtime import ConsensusHost
 from ledger.node.signer import GuardFile, Signer
+from ledger.node.signing_record import SigningRecord
 from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.node.wal import Wal
 from ledger.types.genesis import Genesis
 from ledger.types.ids import address_of
+from ledger.types.tx_errors import Code
 
 
 class Node:
@@ -44,6 +47,7 @@ class Node:
         self.genesis = Genesis.read(self.genesis_bytes)
         self.store = BlockStore(home.blocks)
         self.index = EventIndex(self.store)
+        self.record = SigningRecord(self.genesis.chain_id)
         self.executor = Executor(
             self.genesis,
             self.store,
@@ -120,7 +124,12 @@ class Node:
         The same bytes again are no error, whether they wait or are committed.
         """
         tx_hash = hashlib.sha256(wire).digest()
-        if self.store.place_of(tx_hash) is None and self.mempool.add(wire):
+        try:
+            new = self.store.place_of(tx_hash) is None and self.mempool.add(wire)
+        except MempoolRefused as refused:
+            metrics.REFUSED.labels(code_name(refused.code)).inc()
+            raise
+        if new:
             self._gossip.spread(wire)
             self.host.wake()
         return tx_hash
@@ -168,6 +177,8 @@ class Node:
                 int(result.code), f"{result.code.name}: {result.reason}", result.permanent
             )
             self._settle(hashlib.sha256(wire).digest(), refused)
+            metrics.EVICTED.inc()
+        self.record.committed(stored, self.executor.time_ns, self.executor.state.last_validators)
         self.mesh.admit(self._membership.now())
         self._block_came.set()
         self._block_came = asyncio.Event()
@@ -189,8 +200,11 @@ class Node:
             self.mesh.admit(self._membership.now())
         self._gossip.ask()
 
-    def _check_tx(self, wire: bytes) -> Any:
-        return self.executor.app.check_tx(wire, time.time_ns() // 1_000_000)
+    def _check_tx(self, wire: bytes) -> CheckResult:
+        checked = self.executor.app.check_tx(wire, time.time_ns() // 1_000_000)
+        if not checked.ok:
+            metrics.FAILED_CHECKS.labels(checked.code.name).inc()
+        return checked
 
     def _received(self, peer: Peer, frame: bytes) -> None:
         self._gossip.receive(peer, frame)
@@ -198,6 +212,11 @@ class Node:
     def _connected(self, peer: Peer) -> None:
         log("peer_up", peer=peer.moniker)
         self._gossip.greet(peer)
+
+
+def code_name(code: int) -> str:
+    """A code of refusal in words: of the table in `ledger.types.tx_errors`, or the pool's own."""
+    return "BUSY" if code == BUSY else Code(code).name
 
 
 def _policy(config: Any) -> TimeoutPolicy:

@@ -1,4 +1,4 @@
-"""The RPC server: JSON-RPC over POST /, the same routes as GET /<route>?…, and a WebSocket for subscriptions.
+"""The RPC server: JSON-RPC over POST /, the same as GET /<route>?…, a WebSocket to subscribe, GET /metrics.
 
 It listens on loopback unless the configuration says otherwise. Errors are JSON-RPC errors; a fault of ours is
 logged and answered without its details.
@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from ledger.node.log import log
 from ledger.node.mempool import BUSY
 from ledger.node.node import Node
+from ledger.node.readings import CONTENT_TYPE, exposition
 from ledger.node.rpc_mempool import MEMPOOL_ROUTES
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
@@ -62,6 +63,7 @@ class Rpc:
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._index)
+        application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/websocket", self._websocket)
         application.router.add_get("/{route}", self._get)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
@@ -78,6 +80,9 @@ class Rpc:
 
     async def _index(self, request: web.Request) -> web.Response:
         return _json({"routes": sorted(_ALL)})
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=exposition(self._node), headers={"Content-Type": CONTENT_TYPE})
 
     async def _get(self, request: web.Request) -> web.Response:
         answer = await self._call(request.match_info["route"], Params(dict(request.query), from_uri=True))

@@ -44,7 +44,7 @@ from ledger.consensus.inputs import (
     VoteReceived,
 )
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.node import wal_codec
+from ledger.node import metrics, wal_codec
 from ledger.node.block_store import StoredBlock
 from ledger.node.chain import validate_block, verify_commit
 from ledger.node.errors import BlockInvalid, PeerMisbehaved
@@ -393,7 +393,8 @@ class ConsensusHost:
     def _commit(
         self, block: Block, encoded: bytes, commit: Commit, previous: core.HeightState | None
     ) -> None:
-        stored = self._executor.commit(block, encoded, commit)
+        with metrics.COMMIT_SECONDS.time():
+            stored = self._executor.commit(block, encoded, commit)
         self._wal.end_height(stored.height)
         self._mempool.remove(block.txs)
         self._previous = previous

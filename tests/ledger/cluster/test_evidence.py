@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.cluster.network import MONIKERS, Network, Person
+from tests.ledger.cluster.test_metrics import Scrape
 
 HONEST = ("north-lake", "riverside", "hillside")
 
@@ -44,6 +45,8 @@ def check_evidence_is_found_by_search(network: Network, guilty: str) -> None:
     (event,) = network.rpc("riverside", f"block_results?height={height}")["finalize_block_events"]
     assert event["type"] == "validator_punished"
     assert event["attributes"] == [{"key": "address", "value": guilty, "index": True}]
+    assert Scrape(network, "riverside")("salus_evidence_committed_total") == 1
+    assert Scrape(network, "riverside")("salus_faults_tolerated") == 0
 
 
 def test_double_signer_is_punished_once_by_everybody_for_good_and_the_others_go_on(network: Network) -> None:
