@@ -4,6 +4,7 @@ The ledger names nobody: a patient is a pairwise pseudonym, requester and organi
 commitments. The sentences say so rather than pretending to know more.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+
+from oversight.standing import Step
 
 Body = Mapping[str, Any]
 
@@ -42,6 +45,58 @@ CHANGES: dict[str, Promise] = {
     "candidate": gettext_lazy("An organisation proposed a candidate for the election of validators"),
     "election": gettext_lazy("An organisation proposed how validators are elected"),
 }
+
+
+TYPES: dict[str, Promise] = {
+    "OrganisationRegistered": gettext_lazy("Organisations registered"),
+    "DidRegistered": gettext_lazy("Pseudonyms registered"),
+    "DidRotated": gettext_lazy("Changes of keys"),
+    "ClinicianRegistered": gettext_lazy("Clinicians' credentials registered"),
+    "ClinicianRevoked": gettext_lazy("Clinicians' credentials revoked"),
+    "RecordAnchored": gettext_lazy("Records anchored"),
+    "ConsentGranted": gettext_lazy("Permissions given"),
+    "ConsentRevoked": gettext_lazy("Permissions stopped"),
+    "AccessOpened": gettext_lazy("Openings of records"),
+    "GovernanceProposed": gettext_lazy("Proposals"),
+    "GovernanceVoted": gettext_lazy("Votes on proposals"),
+    "CheckpointRequested": gettext_lazy("Requests for a fresh block"),
+}
+_TYPE_OF_EVENT = {
+    "checkpoint": "CheckpointRequested",
+    "governance_accepted": "GovernanceVoted",
+    "governance_void": "GovernanceVoted",
+}
+_OF_BLOCKS = ("validator_punished",)
+"""Events of blocks, not of transactions."""
+STEPS: dict[str, Promise] = {
+    "joined": gettext_lazy("Joined at block %(height)s with power %(power)s"),
+    "left": gettext_lazy("Left at block %(height)s"),
+    "rotated_to": gettext_lazy("Replaced its key at block %(height)s"),
+    "rotated_from": gettext_lazy("New key of a validator since block %(height)s"),
+    "faulty": gettext_lazy("Voted twice for one place; without power since block %(height)s"),
+    "power": gettext_lazy("Power changed from %(before)s to %(power)s at block %(height)s"),
+}
+
+
+def type_words(type_: str) -> str:
+    """What transactions of this type are called in a list; an unknown type by its own name."""
+    return str(TYPES.get(type_, type_))
+
+
+def by_type(event_counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Transactions by type in words, the most frequent first, from counts of events."""
+    counts: Counter[str] = Counter()
+    for event, count in event_counts.items():
+        if event not in _OF_BLOCKS:
+            type_ = _TYPE_OF_EVENT.get(event) or "".join(word.title() for word in event.split("_"))
+            counts[type_] += count
+    return [(type_words(type_), count) for type_, count in counts.most_common()]
+
+
+def step_words(step: Step) -> str:
+    """One step of a validator's history."""
+    told = {"height": step.height, "power": step.power, "before": step.before}
+    return str(STEPS[step.kind]) % told
 
 
 def short(text: str) -> str:

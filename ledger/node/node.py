@@ -1,7 +1,6 @@
 """One validator's node: its home, its consensus, its peers and its RPC, put together."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import sys
@@ -10,27 +9,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.node import messages
+from ledger.machine.results import CheckResult
+from ledger.node import messages, metrics
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.candidacy import Candidacy
 from ledger.node.energy import SAMPLE_S, EnergyMeter
 from ledger.node.errors import MempoolRefused
+from ledger.node.event_index import EventIndex
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
 from ledger.node.home import Home
 from ledger.node.log import log
 from ledger.node.membership import Membership
-from ledger.node.mempool import Mempool
+from ledger.node.mempool import BUSY, Mempool
 from ledger.node.messages import Message
 from ledger.node.newcomer import Newcomer
 from ledger.node.peers import Mesh, Peer
 from ledger.node.runtime import ConsensusHost
 from ledger.node.signer import GuardFile, Signer
+from ledger.node.signing_record import SigningRecord
 from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.node.wal import Wal
 from ledger.types.genesis import Genesis
 from ledger.types.ids import address_of
+from ledger.types.tx_errors import Code
 
 
 class Node:
@@ -46,6 +49,8 @@ class Node:
         self.genesis_bytes = home.genesis.read_bytes()
         self.genesis = Genesis.read(self.genesis_bytes)
         self.store = BlockStore(home.blocks)
+        self.index = EventIndex(self.store)
+        self.record = SigningRecord(self.genesis.chain_id)
         self.executor = Executor(
             self.genesis,
             self.store,
@@ -94,7 +99,7 @@ class Node:
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
         )
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._block_came = asyncio.Event()
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}
 
@@ -102,15 +107,14 @@ class Node:
         """Replay, connect, and take part."""
         self.host.start()
         await self.mesh.start()
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._gossip.watch()), loop.create_task(self._sample_energy())]
+        work = (self._gossip.watch(), self._sample_energy(), self.index.follow(self.wait_for_block))
+        self._tasks = tuple(asyncio.get_running_loop().create_task(each) for each in work)
 
     async def stop(self) -> None:
         """Leave cleanly: what is on disk needs no replay beyond the height in progress."""
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._newcomer.stop()
         self.host.stop()
         await self.mesh.stop()
@@ -132,7 +136,12 @@ class Node:
         The same bytes again are no error, whether they wait or are committed.
         """
         tx_hash = hashlib.sha256(wire).digest()
-        if self.mempool.add(wire):
+        try:
+            new = self.mempool.add(wire)
+        except MempoolRefused as refused:
+            metrics.REFUSED.labels(code_name(refused.code)).inc()
+            raise
+        if new:
             self._gossip.spread(wire)
             self.host.wake()
         return tx_hash
@@ -181,6 +190,8 @@ class Node:
                 int(result.code), f"{result.code.name}: {result.reason}", result.permanent
             )
             self._settle(tx_hash, refused)
+            metrics.EVICTED.inc()
+        self.record.committed(stored, self.executor.time_ns, self.executor.state.last_validators)
         self.mesh.admit(self._membership.now())
         self.energy.committed(len(stored.txs))
         self._renew_candidacy(stored)
@@ -218,8 +229,11 @@ class Node:
             self.mesh.admit(self._membership.now())
         self._gossip.ask()
 
-    def _check_tx(self, wire: bytes) -> Any:
-        return self.executor.app.check_tx(wire, _now_ms())
+    def _check_tx(self, wire: bytes) -> CheckResult:
+        checked = self.executor.app.check_tx(wire, _now_ms())
+        if not checked.ok:
+            metrics.FAILED_CHECKS.labels(checked.code.name).inc()
+        return checked
 
     def _received(self, peer: Peer, frame: bytes) -> None:
         self._gossip.receive(peer, frame)
@@ -231,6 +245,11 @@ class Node:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def code_name(code: int) -> str:
+    """A code of refusal in words: of the table in `ledger.types.tx_errors`, or the pool's own."""
+    return "BUSY" if code == BUSY else Code(code).name
 
 
 def _policy(config: Any) -> TimeoutPolicy:

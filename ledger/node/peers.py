@@ -69,6 +69,7 @@ class Peer:
         self._writer = writer
         self.height = 0
         """The latest block that it says it has."""
+        self.sent_bytes = self.received_bytes = 0
         self.requests = Allowance(REQUESTS_PER_S, REQUEST_BURST)
         """What it may still ask of us: blocks, chunks and light blocks alike."""
 
@@ -85,6 +86,7 @@ class Peer:
             log("peer_dropped", peer=self.moniker, why="it does not read what we send")
             transport.abort()
             return
+        self.sent_bytes += 4 + len(message)
         self._writer.write(len(message).to_bytes(4, "big") + message)
 
     async def receive(self) -> bytes:
@@ -93,6 +95,7 @@ class Peer:
             length = int.from_bytes(await self._reader.readexactly(4), "big")
             if not 0 < length <= MAX_FRAME:
                 raise PeerMisbehaved(f"a frame of 1 to {MAX_FRAME} bytes", f"one of {length}")
+            self.received_bytes += 4 + length
             return await self._reader.readexactly(length)
 
     def close(self) -> None:

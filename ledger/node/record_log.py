@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ledger.node import metrics
 from ledger.node.errors import FileCorrupt
 
 _LENGTH = struct.Struct(">I")
@@ -40,6 +41,7 @@ class RecordLog:
     def __init__(self, path: Path) -> None:
         """Open (or create) `path`, cut a torn tail, and refuse with FileCorrupt what was altered."""
         self.path = path
+        self._sync_seconds = metrics.SYNC_SECONDS.labels(path.name)
         created = not path.exists()
         self._file: BinaryIO = open(path, "a+b")  # noqa: SIM115 - lives as long as the node
         self.size = self._checked_length()
@@ -59,8 +61,9 @@ class RecordLog:
 
     def sync(self) -> None:
         """Return once everything appended so far would survive a power cut."""
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        with self._sync_seconds.time():
+            self._file.flush()
+            os.fdatasync(self._file.fileno())
 
     def read(self, offset: int) -> bytes:
         """The payload of the record at `offset`, checked again."""

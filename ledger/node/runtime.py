@@ -45,7 +45,7 @@ from ledger.consensus.inputs import (
     VoteReceived,
 )
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.node import wal_codec
+from ledger.node import metrics, wal_codec
 from ledger.node.block_store import StoredBlock
 from ledger.node.chain import validate_block, verify_commit
 from ledger.node.errors import BlockInvalid, PeerMisbehaved
@@ -161,6 +161,11 @@ class ConsensusHost:
     @property
     def step(self) -> Step:
         return self._core.step
+
+    @property
+    def pause_s(self) -> float:
+        """The least time between the beginnings of two blocks, as of now."""
+        return self._pace.interval_s
 
     @property
     def seen_commit(self) -> Commit:
@@ -416,7 +421,8 @@ class ConsensusHost:
     def _commit(
         self, block: Block, encoded: bytes, commit: Commit, previous: core.HeightState | None
     ) -> None:
-        stored = self._executor.commit(block, encoded, commit)
+        with metrics.COMMIT_SECONDS.time():
+            stored = self._executor.commit(block, encoded, commit)
         self._wal.end_height(stored.height)
         self._mempool.remove(block.tx_hashes)
         self._pace.committed(time.monotonic(), commit.round + 1)

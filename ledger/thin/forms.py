@@ -5,7 +5,8 @@ from typing import Any
 
 from ledger.client.verify import ProvenBlock
 from ledger.light.verdict import LightBlock
-from ledger.node.rpc_routes import PROOF_TYPE, block_to_json
+from ledger.node.rpc_forms import block_to_json
+from ledger.node.rpc_routes import PROOF_TYPE
 from ledger.thin.reading import FoundState, FoundTx
 from ledger.types.block import Block
 from ledger.types.ids import BlockID, sha256

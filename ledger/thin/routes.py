@@ -8,8 +8,9 @@ from ledger.client.errors import LedgerError, TxRejected
 from ledger.client.transport import Unanswered
 from ledger.light.verdict import LightBlock
 from ledger.machine.validators import updates
-from ledger.node.rpc_params import Params, internal
-from ledger.node.rpc_routes import COMMIT_WAIT_S, MAX_PAGE, MAX_VALIDATORS
+from ledger.node.rpc_mempool import COMMIT_WAIT_S
+from ledger.node.rpc_params import MAX_PER_PAGE, Params, internal
+from ledger.node.rpc_routes import MAX_PAGE
 from ledger.thin import forms, reading, submitting
 from ledger.thin.errors import Halted
 from ledger.thin.node import NO_KEY, ThinNode
@@ -147,7 +148,7 @@ async def validators(node: ThinNode, params: Params) -> dict[str, Any]:
         {**validator_to_json(each), "proposer_priority": "0"}
         for each in (await _set_at(node, height)).validators
     ]
-    size = params.integer("per_page", MAX_VALIDATORS, 1, MAX_VALIDATORS)
+    size = params.integer("per_page", MAX_PER_PAGE, 1, MAX_PER_PAGE)
     first = size * (params.integer("page", 1, 1) - 1)
     found = everybody[first : first + size]
     return {

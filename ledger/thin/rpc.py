@@ -21,6 +21,7 @@ from ledger.node.rpc import RETRY_AFTER_S, Rpc
 from ledger.node.rpc_params import Params, RpcError, internal
 from ledger.node.rpc_proven import REJECTED
 from ledger.thin.errors import Busy, Halted, TooLarge
+from ledger.thin.metrics import exposition
 from ledger.thin.node import ThinNode
 from ledger.thin.subscriptions import Subscriptions
 
@@ -36,7 +37,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def make_rpc(node: ThinNode, routes: Mapping[str, Route]) -> Rpc:
     """The server of `node`, not yet listening."""
     told = {name: _telling(route) for name, route in routes.items()}
-    return Rpc(node, told, Subscriptions, middlewares=[_bounded(node)], max_batch=MAX_BATCH)
+    return Rpc(
+        node, told, Subscriptions, middlewares=[_bounded(node)], max_batch=MAX_BATCH, metrics=exposition
+    )
 
 
 def _telling(route: Route) -> Route:

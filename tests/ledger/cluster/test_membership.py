@@ -91,7 +91,7 @@ def test_newcomer_is_let_in_votes_and_leaves_and_clients_follow(
 
     network.kill("riverside")
     step(client, 3)
-    signers = client.block(client.status().height).signed_by
+    signers = client.block(client.status().height).summary.signed_by
     assert network.rpc("lakeside", "status")["validator_info"]["address"] in signers
 
     fresh = network.client("lakeside", "north-lake", "hillside")
