@@ -1,5 +1,6 @@
 """Taking a snapshot over from peers of whom some lie, without sockets; pruning; limits."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,8 +12,7 @@ import pytest
 
 from ledger.machine.snapshot import SnapshotError
 from ledger.node import state_sync
-from ledger.node.errors import NodeError, PeerMisbehaved
-from ledger.node.limits import FORBEARANCE, Allowance
+from ledger.node.errors import NodeError
 from ledger.node.messages import Chunk, LightBlockHeld, Message, SnapshotOffered
 from ledger.node.newcomer import answers
 from ledger.node.peers import PeerAddress
@@ -50,6 +50,7 @@ class FakePeer:
     maker: Maker
     twist: Twist = lambda message: message
     dropped: list[str] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def address(self) -> PeerAddress:
@@ -75,7 +76,7 @@ def syncing(*peers: FakePeer) -> StateSync:
         lambda: [one for one in peers if not one.dropped],
         send,
         drop,
-        lambda: now,  # type: ignore[misc]
+        clock_ns=lambda: now,
     )
     return sync
 
@@ -278,12 +279,3 @@ def test_sets_follow_from_genesis_and_changes_alone() -> None:
         slow = slow.advanced(1)
         found = set_at(genesis, (20,), lambda at: before if at < 20 else after, height)
         assert found == slow
-
-
-def test_peer_that_asks_too_much_is_not_answered_and_in_the_end_dropped() -> None:
-    allowance = Allowance(per_s=10, burst=5)
-    assert [allowance.take(100.0) for _ in range(6)] == [True] * 5 + [False]
-    assert allowance.take(100.11)
-    assert not any(allowance.take(100.12) for _ in range(FORBEARANCE * 5))
-    with pytest.raises(PeerMisbehaved):
-        allowance.take(100.12)
