@@ -44,6 +44,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks; and whenever nobody has the blocks that it needs. 0: it never does."""
     retain_blocks: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many blocks to keep at least; 0 keeps all."""
+    rpc_calls_per_s: Annotated[int, msgspec.Meta(ge=1)] = 200
+    """How many calls each address may make; this machine's own as many as it likes."""
     max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     mempool_txs: Annotated[int, msgspec.Meta(ge=1)] = 5_000
     mempool_bytes: Annotated[int, msgspec.Meta(ge=65_536)] = 16 * 1024 * 1024

@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from ledger.node.log import log
 from ledger.node.mempool import BUSY
 from ledger.node.node import Node
+from ledger.node.rpc_limits import IDLE_S, LimitedSite, RpcLimits
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
 from ledger.node.rpc_routes import ROUTES
@@ -46,19 +47,20 @@ class Rpc:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        application = web.Application(client_max_size=MAX_BODY)
+        self._limits = RpcLimits(node.config.rpc_calls_per_s, 2 * node.config.rpc_calls_per_s)
+        application = web.Application(client_max_size=MAX_BODY, middlewares=[self._limits.middleware])
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._index)
         application.router.add_get("/websocket", self._websocket)
         application.router.add_get("/{route}", self._get)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=0.2
+        )
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, self._node.config.rpc_host, self._node.config.rpc_port, shutdown_timeout=0.2
-        )
+        site = LimitedSite(self._runner, self._node.config.rpc_host, self._node.config.rpc_port)
         await site.start()
 
     async def stop(self) -> None:
@@ -119,7 +121,9 @@ class Rpc:
         subscriptions = Subscriptions(self._node, socket)
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                if not self._limits.admits(request.remote or "", 1):
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many calls")
+                elif message.type is WSMsgType.TEXT:
                     await self._on_socket_text(socket, subscriptions, message.data)
         finally:
             subscriptions.close()
