@@ -16,13 +16,15 @@ class ChunkStash:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def begin(self, digests: Iterable[bytes]) -> None:
-        """Keep only these from now on."""
+    def begin(self, digests: Iterable[bytes]) -> int:
+        """Keep only these from now on; returns how many of them are here."""
         self._folder.mkdir(exist_ok=True)
         wanted = {digest.hex() for digest in digests}
-        for path in self._folder.iterdir():
+        here = list(self._folder.iterdir())
+        for path in here:
             if path.name not in wanted:
                 path.unlink()
+        return sum(path.name in wanted for path in here)
 
     def put(self, data: bytes) -> None:
         """Keep a chunk. It need not survive a power cut: then it is fetched again."""

@@ -295,7 +295,8 @@ class Mesh:
             log("peer_dropped", peer=peer.moniker, why=str(why))
             peer.conduct.misbehaved(_now_s())
         elif why is None or isinstance(why, OSError | EOFError | TimeoutError):
-            log("peer_gone", peer=peer.moniker, why=str(why or "closed"))
+            counts = {"sent": peer.sent_bytes, "received": peer.received_bytes}
+            log("peer_gone", peer=peer.moniker, why=str(why or "closed"), **counts)
         else:  # a fault of ours that this peer brought out: it must not end the mesh, nor come at once again
             log("peer_dropped", peer=peer.moniker, why=f"our fault: {type(why).__name__}: {why}")
             peer.conduct.misbehaved(_now_s())

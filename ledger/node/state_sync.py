@@ -172,8 +172,8 @@ class StateSync:
 
     async def _chunks(self, offer: SnapshotOffered, peers: list[Peer]) -> bytes | None:
         """All chunks from whoever offers the same; None when nobody is left that sends one of them."""
-        if self.stash is not None:
-            self.stash.begin(offer.chunks)
+        kept = 0 if self.stash is None else self.stash.begin(offer.chunks)
+        log("chunks_wanted", height=offer.height, chunks=len(offer.chunks), kept=kept)
         got: list[bytes | None] = []
         for first in range(0, len(offer.chunks), AT_ONCE):
             indices = range(first, min(first + AT_ONCE, len(offer.chunks)))

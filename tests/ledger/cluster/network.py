@@ -170,6 +170,10 @@ class Network:
         """The first block that this validator still has."""
         return int(self.rpc(moniker, "status")["sync_info"]["earliest_block_height"])
 
+    def peers(self, moniker: str) -> set[str]:
+        """To whom this node is connected."""
+        return {one["node_info"]["moniker"] for one in self.rpc(moniker, "net_info")["peers"]}
+
     def address(self, moniker: str) -> str:
         """The address of the key that it votes with."""
         found: str = self.rpc(moniker, "status")["validator_info"]["address"]
