@@ -121,7 +121,7 @@ class Network:
         chosen = [node.rpc for node in self.nodes if not monikers or node.moniker in monikers]
         return LedgerClient(chosen, self.genesis)
 
-    def start(self, *monikers: str, module: str = "ledger.node") -> None:
+    def start(self, *monikers: str, module: str = "ledger.node", within_s: float = 40) -> None:
         """Start these validators, or all, and wait until their RPC answers."""
         names = monikers or MONIKERS
         for name in names:
@@ -133,7 +133,7 @@ class Network:
                 stderr=log,
             )
         for name in names:
-            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=40)
+            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=within_s)
 
     def kill(self, *monikers: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End these validators, or all: without warning unless told otherwise."""
