@@ -94,9 +94,7 @@ def test_newcomer_killed_midway_goes_on_with_the_chunks_it_has(network: Network)
     for _ in range(2):
         before = chunks_here(network)
         network.start("lakeside")
-        network.until(
-            lambda before=before: chunks_here(network) > before + 3, "some chunks came", within_s=60
-        )
+        network.until(lambda had=before: chunks_here(network) > had, "some chunks came", within_s=60)
         network.kill("lakeside")
     kept = chunks_here(network)
     network.start("lakeside")
@@ -108,7 +106,7 @@ def test_newcomer_killed_midway_goes_on_with_the_chunks_it_has(network: Network)
 def test_peers_killed_while_they_serve_are_replaced(network: Network) -> None:
     empty(network)
     network.start("lakeside")
-    network.until(lambda: chunks_here(network) > 2, "some chunks came", within_s=60)
+    network.until(lambda: chunks_here(network) > 0, "some chunks came", within_s=60)
     network.kill("hillside")
     network.start("hillside", within_s=120)
     has_joined(network)
