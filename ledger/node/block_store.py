@@ -100,9 +100,16 @@ class BlockStore:
         return _decoder.decode(self._log.read(self._offsets[height - self.base]))
 
     def start_at(self, base: int) -> None:
-        """Let an empty store begin at height `base`. Raises ValueError when it holds blocks."""
-        if self._offsets:
+        """Begin anew at height `base`, beyond what is stored: those blocks go, in one step."""
+        if base <= self.height:
             raise ValueError(f"the store holds blocks {self.base} to {self.height} already")
+        if self._offsets:
+            self._log.close()
+            write_atomically(self._path, b"")
+            self._log = RecordLog(self._path)
+            self._offsets, self._tip = [], None
+            self._heights.clear()
+            self._places.clear()
         self.base = base
 
     def prune(self, below: int) -> int:

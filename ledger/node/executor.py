@@ -195,7 +195,10 @@ class Executor:
         return stored
 
     def adopt(self, synced: Synced) -> None:
-        """Take over the state that peers gave us. Raises SnapshotError unless it is that of the header."""
+        """Take over the state that peers gave us. Raises SnapshotError unless it is that of the header.
+
+        Blocks that lie before it go first: after a crash in between this node is empty, and syncs again.
+        """
         after, header = synced.after, synced.header
         app = Application.restore(synced.snapshot, after.app_hash, self.genesis_members)
         if app.info().height != header.height:

@@ -18,6 +18,8 @@ SLICE = 24
 MAX_WAITING = 20_000
 MAX_BYTES = 16 * 1024 * 1024
 
+Refused = Callable[[int], None]
+
 
 class Intake:
     """The queue. `add(wire)` is the pool's; `came()` is called after a slice that brought something new."""
@@ -25,7 +27,7 @@ class Intake:
     def __init__(self, add: Callable[[bytes], bool], came: Callable[[], None]) -> None:
         self._add = add
         self._came = came
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[bytes, Refused]] = deque()
         self._bytes = 0
         self._working = False
         self.dropped = 0
@@ -34,13 +36,13 @@ class Intake:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, txs: Iterable[bytes]) -> None:
-        """Queue these for checking."""
+    def put(self, txs: Iterable[bytes], refused: Refused) -> None:
+        """Queue these for checking; `refused(code)` is called for each that the pool does not take."""
         for wire in txs:
             if len(self._waiting) >= MAX_WAITING or self._bytes + len(wire) > MAX_BYTES:
                 self.dropped += 1
                 continue
-            self._waiting.append(wire)
+            self._waiting.append((wire, refused))
             self._bytes += len(wire)
         if self._waiting and not self._working:
             self._working = True
@@ -49,12 +51,12 @@ class Intake:
     def _work(self) -> None:
         new = False
         for _ in range(min(SLICE, len(self._waiting))):
-            wire = self._waiting.popleft()
+            wire, refused = self._waiting.popleft()
             self._bytes -= len(wire)
             try:
                 new = self._add(wire) or new
-            except MempoolRefused:
-                continue  # our pool is full or our state is further: the sender need not be at fault
+            except MempoolRefused as error:
+                refused(error.code)
         if new:
             self._came()
         self._working = bool(self._waiting)

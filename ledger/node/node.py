@@ -13,6 +13,7 @@ from ledger.machine.results import CheckResult
 from ledger.node import messages, metrics
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.candidacy import Candidacy
+from ledger.node.chunk_stash import ChunkStash
 from ledger.node.energy import SAMPLE_S, EnergyMeter
 from ledger.node.errors import MempoolRefused
 from ledger.node.event_index import EventIndex
@@ -94,7 +95,13 @@ class Node:
             self._connected,
         )
         self._newcomer = Newcomer(
-            self.genesis, self.executor, self.mesh, self.config.state_sync_beyond, self._adopted
+            self.genesis,
+            self.executor,
+            self.mesh,
+            self.config.state_sync_beyond,
+            self._adopted,
+            ChunkStash(home.incoming),
+            prunes=self.config.retain_blocks > 0,
         )
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
@@ -222,9 +229,9 @@ class Node:
             else:
                 future.set_exception(error)
 
-    def _adopted(self) -> None:
+    def _adopted(self, adopted: bool) -> None:
         """A state was taken over, or none was to be had: go on with blocks."""
-        if self.executor.state.height:
+        if adopted:
             self.host.adopted()
             self.mesh.admit(self._membership.now())
         self._gossip.ask()

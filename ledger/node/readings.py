@@ -139,7 +139,7 @@ READINGS: tuple[Reading, ...] = (
         lambda n: (len(_members(n)) - 1) // 3,
     ),
     Reading(
-        "salus_energy_joules_total", "counter", "This process's energy, from the source that the label names.",
+        "salus_energy_joules_total", "counter", "This process's energy, by its source.",
         lambda n: {(n.energy.reading().watts_source,): n.energy.reading().joules}, ("watts_source",),
     ),
     Reading(

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from ledger.node.log import log
 from ledger.node.mempool import BUSY
 from ledger.node.readings import CONTENT_TYPE, exposition
 from ledger.node.rpc_consortium import CONSORTIUM_ROUTES
+from ledger.node.rpc_limits import IDLE_S, LimitedSite, RpcLimits
 from ledger.node.rpc_mempool import MEMPOOL_ROUTES
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
@@ -82,18 +83,23 @@ class Rpc:
         self._subscriptions = subscriptions
         self._max_batch = max_batch
         self._exposition = metrics
-        application = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
+        self._limits = RpcLimits(node.config.rpc_calls_per_s, 2 * node.config.rpc_calls_per_s)
+        application = web.Application(
+            client_max_size=MAX_BODY, middlewares=[self._limits.middleware, *middlewares]
+        )
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._index)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/websocket", self._websocket)
         application.router.add_get("/{route}", self._get)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=0.2
+        )
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._node.config.rpc_host, self._node.config.rpc_port)
+        site = LimitedSite(self._runner, self._node.config.rpc_host, self._node.config.rpc_port)
         await site.start()
 
     async def stop(self) -> None:
@@ -166,7 +172,9 @@ class Rpc:
         subscriptions = self._subscriptions(self._node, socket)
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                if not self._limits.admits(request.remote or "", 1):
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many calls")
+                elif message.type is WSMsgType.TEXT:
                     await self._on_socket_text(socket, subscriptions, message.data)
         finally:
             subscriptions.close()

@@ -70,6 +70,7 @@ from ledger.types.vote import Vote, VoteType
 
 MAX_ROUNDS_AHEAD = 100
 MAX_EARLY = 1_000
+MAX_EARLY_BYTES = 32 * 1024 * 1024
 ABSENT_PROPOSER_MS = 30
 HOPELESS_ROUND_MS = 10
 BEHIND_S = 0.03
@@ -142,6 +143,7 @@ class ConsensusHost:
         self._pace = Pace()
         self._paced = False
         self._early: list[Callable[[], None]] = []
+        self._early_bytes = 0
         self._decided: CommitBlock | None = None
         self._previous: core.HeightState | None = None
         self.halted = False
@@ -197,6 +199,7 @@ class ConsensusHost:
         self._cancel_timers()
         self._inbox.clear()
         self._early.clear()
+        self._early_bytes = 0
         self._previous = self._decided = None
         self._paced = False
         self._core, self._material = self._fresh_height()
@@ -232,11 +235,12 @@ class ConsensusHost:
     def receive_proposal(self, proposal: Proposal, encoded: bytes) -> None:
         """A peer's proposal with its block. Raises ValueError (NotAdmitted, ProtoError) or PeerMisbehaved."""
         if proposal.height == self.height + 1:
-            self._keep_early(lambda: self.receive_proposal(proposal, encoded))
+            self._keep_early(lambda: self.receive_proposal(proposal, encoded), len(encoded))
         if proposal.height != self.height or not self._near(proposal.round):
             return
-        if self._material.proposals.get(proposal.round) == proposal:
-            return
+        first = self._material.proposals.get(proposal.round)
+        if first is not None and (first == proposal or proposal.block_id.hash not in self._wanted):
+            return  # a proposer that makes many for one round is heard once
         verify_proposal(proposal, self._core.validators, self._executor.state.chain_id)
         block = Block.decode(encoded)
         if block_id_of(block, encoded) != proposal.block_id:
@@ -258,9 +262,11 @@ class ConsensusHost:
             self._feed(VoteReceived(vote))
 
     def receive_block(self, encoded: bytes) -> None:
-        """A block that we asked for. Raises ProtoError."""
+        """A block that we asked for; another is not judged, nor kept. Raises ProtoError."""
+        if not self._wanted:
+            return
         block = Block.decode(encoded)
-        if block.header.height == self.height:
+        if block.header.height == self.height and block.header.hash in self._wanted:
             block.check_hashes()
             self._learn(block, encoded)
 
@@ -348,6 +354,7 @@ class ConsensusHost:
         elif isinstance(effect, CommitBlock):
             self._decided = effect
         elif isinstance(effect, RequestBlock):
+            self._wanted.add(effect.block_id.hash)
             self._around.broadcast(BlockWanted(effect.height, effect.block_id.hash))
         elif isinstance(effect, StepEntered):
             self.steps += 1
@@ -435,13 +442,14 @@ class ConsensusHost:
         self._tell_evidence(*self._evidence.settle())
 
     def _fresh_height(self) -> tuple[core.HeightState, Material]:
+        self._wanted: set[bytes] = set()
         height, validators = self._executor.state.height + 1, self._executor.state.validators
         return core.new_height(height, validators, self._address), Material(height)
 
     def _begin(self) -> None:
         """Start the height: what came early first, then whatever is to be proposed."""
         self._perform_all(self._apply(StartHeight(self.height, wait=True)))
-        early, self._early = self._early, []
+        early, self._early, self._early_bytes = self._early, [], 0
         for kept in early:
             try:
                 kept()
@@ -463,7 +471,7 @@ class ConsensusHost:
         """A far round would make us compute proposers without end."""
         return round_ <= self.round + MAX_ROUNDS_AHEAD
 
-    def _keep_early(self, again: Callable[[], None]) -> None:
+    def _keep_early(self, again: Callable[[], None], size: int = 0) -> None:
         """A message of the next height: its time comes when we have stored this one.
 
         It also tells that somebody has stored this one already: if we still have not in a moment, we ask.
@@ -473,8 +481,9 @@ class ConsensusHost:
             asyncio.get_running_loop().call_later(
                 BEHIND_S, lambda: self._around.ask() if self.height == height else None
             )
-        if len(self._early) < MAX_EARLY:
+        if len(self._early) < MAX_EARLY and self._early_bytes + size <= MAX_EARLY_BYTES:
             self._early.append(again)
+            self._early_bytes += size
 
     def _late_precommit(self, vote: Vote) -> None:
         """A precommit for the block that is decided already: it makes the next block's last commit fuller."""

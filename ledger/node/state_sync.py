@@ -5,7 +5,9 @@ Rules
   from the genesis by the light client; the state's root must be its app hash.
 - Each chunk must have the digest that the offer names. Who sends another is dropped, and so is who offered
   what turns out not to be the state; the next peer, or the next offer, takes its place.
-- A peer that does not answer in time is asked no more in this attempt.
+- Of offers for the same height the one that most peers make goes first.
+- A peer that vanishes, or does not answer in time, is asked no more in this attempt.
+- Chunks are kept on disk as they come: who is killed on the way goes on where it was.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ from ledger.light.errors import HeaderRefused
 from ledger.light.path import skipping
 from ledger.light.verdict import LightBlock, Options, TrustedState
 from ledger.light.verifier import verify_block, verify_commit
+from ledger.node.chunk_stash import ChunkStash
 from ledger.node.errors import PeerMisbehaved
 from ledger.node.log import log
 from ledger.node.messages import (
@@ -67,6 +70,7 @@ class StateSync:
     peers: Callable[[], list[Peer]]
     send: Callable[[Peer, Message], None]
     drop: Callable[[Peer, str], None]
+    stash: ChunkStash | None = None
     clock_ns: Callable[[], int] = time.time_ns
     _offers: dict[SnapshotOffered, list[Peer]] = field(default_factory=dict)
     _refused: set[SnapshotOffered] = field(default_factory=set)
@@ -75,6 +79,8 @@ class StateSync:
     def heard(self, peer: Peer, message: SnapshotOffered | Answer) -> None:
         """A peer's answer; what nobody asked for is passed over."""
         if isinstance(message, SnapshotOffered):
+            if peer in self._offers.get(message, ()):
+                return
             if sum(peer in offering for offering in self._offers.values()) < OFFERS_PER_PEER:
                 self._offers.setdefault(message, []).append(peer)
             return
@@ -89,20 +95,28 @@ class StateSync:
         for peer in synced.peers:
             self.drop(peer, why)
 
-    async def run(self) -> Synced | None:
-        """A state to take over; None when nobody offers one that can be verified."""
+    def finished(self) -> None:
+        """The state was taken over."""
+        if self.stash is not None:
+            self.stash.clear()
+
+    async def run(self, above: int = 0) -> Synced | None:
+        """A state after a block higher than `above`; None when nobody offers one that can be verified."""
         for _attempt in range(ATTEMPTS):
             self._offers.clear()
             for peer in self.peers():
                 self.send(peer, SnapshotsWanted())
             await asyncio.sleep(OFFERS_S)
-            for offer in sorted(self._offers, key=lambda one: one.height, reverse=True):
-                if offer in self._refused:
+            for offer in self._best_first():
+                if offer in self._refused or offer.height <= above:
                     continue
                 synced = await self._take(offer, self._offers[offer])
                 if synced is not None:
                     return synced
         return None
+
+    def _best_first(self) -> list[SnapshotOffered]:
+        return sorted(self._offers, key=lambda one: (one.height, len(self._offers[one])), reverse=True)
 
     async def _take(self, offer: SnapshotOffered, peers: list[Peer]) -> Synced | None:
         for peer in list(peers):
@@ -158,6 +172,8 @@ class StateSync:
 
     async def _chunks(self, offer: SnapshotOffered, peers: list[Peer]) -> bytes | None:
         """All chunks from whoever offers the same; None when nobody is left that sends one of them."""
+        kept = 0 if self.stash is None else self.stash.begin(offer.chunks)
+        log("chunks_wanted", height=offer.height, chunks=len(offer.chunks), kept=kept)
         got: list[bytes | None] = []
         for first in range(0, len(offer.chunks), AT_ONCE):
             indices = range(first, min(first + AT_ONCE, len(offer.chunks)))
@@ -166,6 +182,8 @@ class StateSync:
         return b"".join(found) if len(found) == len(offer.chunks) else None
 
     async def _chunk(self, offer: SnapshotOffered, index: int, peers: list[Peer]) -> bytes | None:
+        if self.stash is not None and (kept := self.stash.get(offer.chunks[index])) is not None:
+            return kept
         while peers:
             peer = peers[index % len(peers)]
             try:
@@ -175,6 +193,8 @@ class StateSync:
                 continue
             assert isinstance(answer, Chunk)
             if hashlib.sha256(answer.data).digest() == offer.chunks[index]:
+                if self.stash is not None:
+                    self.stash.put(answer.data)
                 return answer.data
             log("chunk_refused", height=offer.height, index=index, peer=peer.moniker)
             self.drop(peer, f"chunk {index} of snapshot {offer.height} is not the one that it offered")
@@ -184,11 +204,15 @@ class StateSync:
     async def _ask(self, peer: Peer, message: Message, kind: type, height: int, index: int = 0) -> Answer:
         key = (peer.address.certificate, kind, height, index)
         future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        gone = asyncio.ensure_future(peer.closed.wait())
         self.send(peer, message)
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await future
+            await asyncio.wait((future, gone), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                raise TimeoutError(f"{peer.moniker} did not answer")
+            return future.result()
         finally:
+            gone.cancel()
             self._waiting.pop(key, None)
 
 

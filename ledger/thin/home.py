@@ -32,6 +32,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validators: tuple[str, ...]
     rpc_host: str = "127.0.0.1"
     rpc_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 26757
+    rpc_calls_per_s: Annotated[int, msgspec.Meta(ge=1)] = 200
+    """How many calls each address may make; this machine's own as many as it likes."""
     trusting_period_s: Annotated[int, msgspec.Meta(ge=1)] = 14 * 86_400
     clock_drift_s: Annotated[int, msgspec.Meta(ge=0, le=600)] = 10
 

@@ -7,13 +7,17 @@ from ledger.node.errors import MempoolRefused
 from ledger.node.intake import SLICE, Intake
 
 
+def nobody(code: int) -> None:
+    raise AssertionError(f"nothing is refused here, but {code}")
+
+
 async def test_everything_is_checked_in_order_and_told_once_a_slice() -> None:
     seen: list[bytes] = []
     told: list[int] = []
     queue = Intake(lambda wire: seen.append(wire) is None, lambda: told.append(len(seen)))
     txs = [b"%d" % number for number in range(3 * SLICE)]
-    queue.put(txs[:1])
-    queue.put(txs[1:])
+    queue.put(txs[:1], nobody)
+    queue.put(txs[1:], nobody)
     while len(queue):
         await asyncio.sleep(0)
     assert seen == txs
@@ -23,7 +27,7 @@ async def test_everything_is_checked_in_order_and_told_once_a_slice() -> None:
 async def test_a_vote_that_comes_meanwhile_waits_for_one_slice_at_most() -> None:
     seen: list[bytes] = []
     queue = Intake(lambda wire: seen.append(wire) is None, lambda: None)
-    queue.put([b"%d" % number for number in range(100 * SLICE)])
+    queue.put([b"%d" % number for number in range(100 * SLICE)], nobody)
     at_vote: list[int] = []
     asyncio.get_running_loop().call_soon(lambda: at_vote.append(len(seen)))
     while len(queue):
@@ -31,7 +35,7 @@ async def test_a_vote_that_comes_meanwhile_waits_for_one_slice_at_most() -> None
     assert at_vote[0] <= SLICE
 
 
-async def test_refused_ones_are_passed_over() -> None:
+async def test_refused_ones_are_told_to_whoever_sent_them() -> None:
     told: list[bool] = []
 
     def add(wire: bytes) -> bool:
@@ -40,26 +44,28 @@ async def test_refused_ones_are_passed_over() -> None:
         return wire == b"new"
 
     queue = Intake(add, lambda: told.append(True))
-    queue.put([b"bad", b"known"])
+    codes: list[int] = []
+    queue.put([b"bad", b"known"], codes.append)
     await asyncio.sleep(0)
     assert not told
-    queue.put([b"bad", b"new"])
+    queue.put([b"bad", b"new"], codes.append)
     await asyncio.sleep(0)
     assert told == [True]
+    assert codes == [1001, 1001]
 
 
 async def test_a_flood_is_let_go_at_the_bounds_and_the_queue_recovers() -> None:
     seen: list[bytes] = []
     queue = Intake(lambda wire: seen.append(wire) is None, lambda: None)
-    queue.put([b"x"] * (intake.MAX_WAITING + 7))
+    queue.put([b"x"] * (intake.MAX_WAITING + 7), nobody)
     assert (len(queue), queue.dropped) == (intake.MAX_WAITING, 7)
     while len(queue):
         await asyncio.sleep(0)
-    queue.put([bytes(intake.MAX_BYTES), b"y"])
+    queue.put([bytes(intake.MAX_BYTES), b"y"], nobody)
     assert queue.dropped == 8
     while len(queue):
         await asyncio.sleep(0)
-    queue.put([b"z"])
+    queue.put([b"z"], nobody)
     while len(queue):
         await asyncio.sleep(0)
     assert seen[-1] == b"z"
