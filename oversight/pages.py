@@ -106,7 +106,6 @@ def transaction(request: HttpRequest, tx_hash: str) -> HttpResponseBase:
     context = {
         "detail": detail,
         "told": sentence(detail.body),
-        "type": type_words(detail.body["type"]),
         "fields": fields(detail.body),
         "place": detail.committed.cursor.index + 1,
         "signers": [names[address] for address in detail.signed_by],

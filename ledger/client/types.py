@@ -89,8 +89,8 @@ class LedgerStatus:
 class Fault:
     """Evidence in a block that a validator (`address`) signed two votes for one place.
 
-    `height` and `round` are that place, `vote` is "prevote" or "precommit", `time_ms` its header time,
-    `blocks` the hashes that it voted for, empty for nil.
+    `height` and `round` are that place, `vote` is "prevote" or "precommit", `time_ms` its header time;
+    `blocks` are the hashes that it voted for, empty for nil.
     """
 
     address: str

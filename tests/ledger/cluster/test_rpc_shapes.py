@@ -14,8 +14,11 @@ import pytest
 
 from ledger.api import ProofInvalid
 from ledger.client.verify import Trust
+from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.genesis import Genesis
+from ledger.types.ids import NIL
 from ledger.types.rpc_json import commit_from_json, header_from_json
+from ledger.types.vote import Vote, VoteType
 from tests.ledger.cluster.network import Network, Person
 
 OURS_DIFFER = {"proofOps", "last_commit", "txs_results", "data", "events", "value", "app_hash", "log"}
@@ -137,6 +140,12 @@ async def test_subscribers_hear_of_blocks_and_transactions(network: Network, doo
     client.close()
 
 
+def invented_evidence() -> str:
+    """Well formed, and in no block."""
+    vote = Vote(VoteType.PREVOTE, 1, 0, NIL, 1, bytes(20), 0, bytes(64))
+    return base64.b64encode(DuplicateVoteEvidence(vote, vote, 40, 10, 1).encode()).decode()
+
+
 def test_answers_that_were_tampered_with_never_pass(network: Network, door: str, wire: bytes) -> None:
     """A lying validator is caught by every check the client makes."""
     trust = Trust(Genesis.from_json(network.genesis))
@@ -181,3 +190,11 @@ def test_answers_that_were_tampered_with_never_pass(network: Network, door: str,
             trust.blocks(lie, 1, full=True)
     with pytest.raises(ProofInvalid):
         trust.blocks(blocks, 2, full=True)
+    signed = call(network, "chain_range", **{"from": 1, "to": 3, "full": False, "signed": True})
+    assert [block.last_commit.height for block in trust.blocks(signed, 1, full=False).blocks] == [0, 1, 2]
+    moved = {**signed, "last_commits": signed["last_commits"][::-1]}
+    absent = {**signed, "last_commits": signed["last_commits"][:2]}
+    accused = {**signed, "evidence": [[], [], [invented_evidence()]]}
+    for lie in (moved, absent, accused):
+        with pytest.raises(ProofInvalid):
+            trust.blocks(lie, 1, full=False)
