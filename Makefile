@@ -102,6 +102,10 @@ bench-journey: $(VENV)/.dev browser ## approve tap to first paint at the bedside
 bench-storage: $(VENV)/.dev ## put and get, MB/s
 	$(PY) -m bench.storage
 
+.PHONY: bench-sync
+bench-sync: $(VENV)/.dev ## seconds until a fresh validator has joined a ledger of 100,000 blocks
+	$(PY) -m bench.state_sync
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev browser ## take every page's picture into docs/img
 	$(PY) -m tests.flows.screenshots

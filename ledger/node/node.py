@@ -12,11 +12,11 @@ from ledger.consensus.timeouts import TimeoutPolicy
 from ledger.node import messages
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.chunk_stash import ChunkStash
-from ledger.node.errors import MempoolRefused
+from ledger.node.errors import HomeInvalid, MempoolRefused
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
-from ledger.node.home import Home
+from ledger.node.home import Config, Home
 from ledger.node.log import log
 from ledger.node.membership import Membership
 from ledger.node.mempool import Mempool
@@ -85,6 +85,7 @@ class Node:
             self._adopted,
             ChunkStash(home.incoming),
             prunes=self.config.retain_blocks > 0,
+            named=_named(self.config),
         )
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
@@ -204,6 +205,13 @@ class Node:
     def _connected(self, peer: Peer) -> None:
         log("peer_up", peer=peer.moniker)
         self._gossip.greet(peer)
+
+
+def _named(config: Config) -> tuple[int, bytes] | None:
+    """The header that the operator trusts."""
+    if bool(config.trusted_height) != bool(config.trusted_hash):
+        raise HomeInvalid("config.json: give both trusted_height and trusted_hash, or neither")
+    return (config.trusted_height, bytes.fromhex(config.trusted_hash)) if config.trusted_height else None
 
 
 def _policy(config: Any) -> TimeoutPolicy:
