@@ -118,6 +118,10 @@ bench-storage: $(VENV)/.dev ## put and get, MB/s
 bench-events: $(VENV)/.dev ## memory, time and search of the index of events
 	$(PY) -m bench.event_index
 
+.PHONY: bench-sync
+bench-sync: $(VENV)/.dev ## seconds until a fresh validator has joined a ledger of 100,000 blocks
+	$(PY) -m bench.state_sync
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev browser ## take every page's picture into docs/img
 	$(PY) -m tests.flows.screenshots

@@ -16,9 +16,10 @@ from pathlib import Path
 import msgspec
 
 from bench.common import foreign_load, percentile, report
+from ledger.machine.results import Event
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.event_index import EventIndex
-from ledger.node.executor import EventRecord, ResultRecord
+from ledger.node.executor import ResultRecord
 from ledger.types import proto
 from ledger.types.canonical import b64u_encode
 
@@ -37,14 +38,14 @@ def block(height: int) -> StoredBlock:
     numbers = range(first, first + TXS_PER_BLOCK)
     results = tuple(
         ResultRecord(
-            0, "", (EventRecord("record_anchored", (("anchor", value_of(n)), ("subject", subject(n)))),)
+            0, "", (Event("record_anchored", (("anchor", value_of(n)), ("subject", subject(n)))),)
         )
         for n in numbers
     )
     txs = tuple(n.to_bytes(8, "big") + os.urandom(TX_BYTES - 8) for n in numbers)
     data = b"".join(proto.message(1, tx) for tx in txs)
     encoded = b"".join(proto.message(field, data if field == 2 else b"") for field in range(1, 5))
-    return StoredBlock(height, os.urandom(32), encoded, b"", txs, msgspec.msgpack.encode(results), b"")
+    return StoredBlock(height, os.urandom(32), encoded, b"", msgspec.msgpack.encode(results), b"")
 
 
 def subject(number: int) -> str:

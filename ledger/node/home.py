@@ -45,6 +45,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_sync_beyond: Annotated[int, msgspec.Meta(ge=0)] = 5_000
     """A node that is more blocks behind than this takes a snapshot over first, if it is empty or prunes its
     blocks; and whenever nobody has the blocks that it needs. 0: it never does."""
+    trusted_height: Annotated[int, msgspec.Meta(ge=0)] = 0
+    trusted_hash: Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{64})?$")] = ""
+    """A header that the operator had confirmed by others; a snapshot is verified from there. 0: from the
+    genesis, or from the last block here."""
     retain_blocks: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many blocks to keep at least; 0 keeps all."""
     rpc_calls_per_s: Annotated[int, msgspec.Meta(ge=1)] = 200

@@ -11,6 +11,7 @@ Rules
 import asyncio
 from collections.abc import Callable, Iterator
 
+from ledger.light.verdict import TrustedState
 from ledger.machine.snapshot import SnapshotError
 from ledger.node import messages
 from ledger.node.chunk_stash import ChunkStash
@@ -46,15 +47,17 @@ class Newcomer:
         done: Callable[[bool], None],
         stash: ChunkStash | None = None,
         prunes: bool = False,
+        named: tuple[int, bytes] | None = None,
     ) -> None:
-        """`done(adopted)`: whether a state was taken over. `prunes`: this node does not keep all blocks."""
+        """`done(adopted)`: whether a state was taken over. `prunes`: this node does not keep all blocks.
+        `named`: height and hash of the header that the operator trusts."""
         self._executor = executor
         self._beyond = beyond
         self._prunes = prunes
         self._done = done
         self._task: asyncio.Task[None] | None = None
         self._not_before_s = 0.0
-        self._sync = StateSync(genesis, lambda: list(mesh.peers.values()), _send, _drop, stash)
+        self._sync = StateSync(genesis, lambda: list(mesh.peers.values()), _send, _drop, stash, named)
 
     def takes_over(self, height: int, stranded: bool = False) -> bool:
         """A peer is at `height`: whether a snapshot is being taken over, so that we ask for no blocks.
@@ -84,7 +87,7 @@ class Newcomer:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         adopted = False
-        while (synced := await self._sync.run(self._executor.state.height)) is not None:
+        while (synced := await self._sync.run(self._own())) is not None:
             if self._executor.state.height >= synced.header.height:
                 break  # blocks brought us further meanwhile
             try:
@@ -100,6 +103,13 @@ class Newcomer:
             log("state_sync_failed", why="no peer offers a snapshot that can be verified", next="blocks")
             self._not_before_s = loop.time() + RETRY_S
         loop.call_soon(self._done, adopted)
+
+    def _own(self) -> TrustedState | None:
+        """Our own last block and the validators of the next height."""
+        tip = self._executor.store.tip
+        if tip is None:
+            return None
+        return TrustedState(Block.decode(tip.block).header, self._executor.state.validators)
 
 
 def answers(

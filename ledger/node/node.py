@@ -15,12 +15,12 @@ from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.candidacy import Candidacy
 from ledger.node.chunk_stash import ChunkStash
 from ledger.node.energy import SAMPLE_S, EnergyMeter
-from ledger.node.errors import MempoolRefused
+from ledger.node.errors import HomeInvalid, MempoolRefused
 from ledger.node.event_index import EventIndex
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
-from ledger.node.home import Home
+from ledger.node.home import Config, Home
 from ledger.node.log import log
 from ledger.node.membership import Membership
 from ledger.node.mempool import BUSY, Mempool
@@ -102,6 +102,7 @@ class Node:
             self._adopted,
             ChunkStash(home.incoming),
             prunes=self.config.retain_blocks > 0,
+            named=_named(self.config),
         )
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
@@ -257,6 +258,13 @@ def _now_ms() -> int:
 def code_name(code: int) -> str:
     """A code of refusal in words: of the table in `ledger.types.tx_errors`, or the pool's own."""
     return "BUSY" if code == BUSY else Code(code).name
+
+
+def _named(config: Config) -> tuple[int, bytes] | None:
+    """The header that the operator trusts."""
+    if bool(config.trusted_height) != bool(config.trusted_hash):
+        raise HomeInvalid("config.json: give both trusted_height and trusted_hash, or neither")
+    return (config.trusted_height, bytes.fromhex(config.trusted_hash)) if config.trusted_height else None
 
 
 def _policy(config: Any) -> TimeoutPolicy:

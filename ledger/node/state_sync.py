@@ -2,7 +2,10 @@
 
 Rules
 - Peers offer snapshots; nothing that they say is believed. The header after a snapshot's height is verified
-  from the genesis by the light client; the state's root must be its app hash.
+  by the light client, and the state's root must be its app hash.
+- The light client begins at the header that the operator names, if one does; else at our own last block; else
+  at the genesis. With many changes of validators since, and the blocks of then pruned everywhere, there may
+  be no way from the genesis: then the operator has to name one.
 - Each chunk must have the digest that the offer names. Who sends another is dropped, and so is who offered
   what turns out not to be the state; the next peer, or the next offer, takes its place.
 - Of offers for the same height the one that most peers make goes first.
@@ -71,6 +74,8 @@ class StateSync:
     send: Callable[[Peer, Message], None]
     drop: Callable[[Peer, str], None]
     stash: ChunkStash | None = None
+    named: tuple[int, bytes] | None = None
+    """Height and hash of the header that the operator trusts."""
     clock_ns: Callable[[], int] = time.time_ns
     _offers: dict[SnapshotOffered, list[Peer]] = field(default_factory=dict)
     _refused: set[SnapshotOffered] = field(default_factory=set)
@@ -100,8 +105,9 @@ class StateSync:
         if self.stash is not None:
             self.stash.clear()
 
-    async def run(self, above: int = 0) -> Synced | None:
-        """A state after a block higher than `above`; None when nobody offers one that can be verified."""
+    async def run(self, own: TrustedState | None = None) -> Synced | None:
+        """A state later than our `own` block; None when nobody offers one that can be verified."""
+        above = max(own.header.height if own else 0, self.named[0] if self.named else 0)
         for _attempt in range(ATTEMPTS):
             self._offers.clear()
             for peer in self.peers():
@@ -110,7 +116,7 @@ class StateSync:
             for offer in self._best_first():
                 if offer in self._refused or offer.height <= above:
                     continue
-                synced = await self._take(offer, self._offers[offer])
+                synced = await self._take(offer, self._offers[offer], own)
                 if synced is not None:
                     return synced
         return None
@@ -118,10 +124,12 @@ class StateSync:
     def _best_first(self) -> list[SnapshotOffered]:
         return sorted(self._offers, key=lambda one: (one.height, len(self._offers[one])), reverse=True)
 
-    async def _take(self, offer: SnapshotOffered, peers: list[Peer]) -> Synced | None:
+    async def _take(
+        self, offer: SnapshotOffered, peers: list[Peer], own: TrustedState | None
+    ) -> Synced | None:
         for peer in list(peers):
             try:
-                after = await self._verified(peer, offer.height + 1)
+                after = await self._verified(peer, offer.height + 1, own)
                 if after.header.app_hash != offer.app_hash:
                     raise PeerMisbehaved("a snapshot of the verified state", "one of another")
                 before = await self._linked(peer, after.header)
@@ -136,16 +144,25 @@ class StateSync:
                     return Synced(snapshot, before.header, before.commit, after.header, offer, tuple(peers))
         return None
 
-    async def _verified(self, peer: Peer, height: int) -> LightBlock:
-        """The peer's block of `height`, verified from the genesis."""
+    async def _verified(self, peer: Peer, height: int, own: TrustedState | None) -> LightBlock:
+        """The peer's block of `height`, verified from what we trust."""
         target = await self._light_block(peer, height)
-        way = skipping(TrustedState.of_genesis(self.genesis), target, _OPTIONS, self.clock_ns())
+        way = skipping(await self._root(peer, own), target, _OPTIONS, self.clock_ns())
         try:
             wanted = next(way)
             while True:
                 wanted = way.send(await self._light_block(peer, wanted))
         except StopIteration:
             return target
+
+    async def _root(self, peer: Peer, own: TrustedState | None) -> TrustedState:
+        if self.named is None:
+            return own or TrustedState.of_genesis(self.genesis)
+        height, trusted_hash = self.named
+        block = await self._light_block(peer, height)
+        if block.header.hash != trusted_hash or not verify_block(block).ok:
+            raise PeerMisbehaved(f"the header {trusted_hash.hex()} of height {height}", "another")
+        return TrustedState.of(block)
 
     async def _linked(self, peer: Peer, after: Header) -> LightBlock:
         """The block that `after`, which is verified, names as the one before it."""

@@ -8,8 +8,8 @@ from django.test import Client
 
 from accounts.api import person_ensure
 from ledger.api import LedgerClient, PowerChanges
+from tests.ledger.cluster.governance import NORTH_LAKE, RIVERSIDE, admit, agree, step
 from tests.ledger.cluster.network import Network, Person
-from tests.ledger.cluster.test_membership import NORTH_LAKE, RIVERSIDE, admit, agree, step
 from tests.mobile_api.conftest import Chromium, chromium
 
 __all__ = ["Chromium", "chromium"]

@@ -125,15 +125,19 @@ class Network:
         """Start these validators, or all, and wait until their RPC answers."""
         names = monikers or MONIKERS
         for name in names:
-            log = (self.home / f"{name}.log").open("ab")
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", module, "--home", str(self.home / name)],
+            self.launch(name, module)
+        for name in names:
+            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=within_s)
+
+    def launch(self, moniker: str, module: str = "ledger.node") -> None:
+        """Start this validator's process and wait for nothing."""
+        with (self.home / f"{moniker}.log").open("ab") as log:
+            self.processes[moniker] = subprocess.Popen(
+                [sys.executable, "-m", module, "--home", str(self.home / moniker)],
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        for name in names:
-            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=within_s)
 
     def kill(self, *monikers: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End these validators, or all: without warning unless told otherwise."""

@@ -8,8 +8,8 @@ import pytest
 from ledger.api import CandidateStands, ElectionChanges, LedgerClient, b64u_encode
 from ledger.node.devnet import Newcomer, init_newcomer
 from tests.free_ports import free_ports
-from tests.ledger.cluster.network import MONIKERS, Network, Person
 from tests.ledger.cluster.governance import NORTH_LAKE, RIVERSIDE, admit, agree, step
+from tests.ledger.cluster.network import MONIKERS, Network, Person
 
 EVERY = 40
 RULES = ElectionChanges(every=EVERY, seats=7, availability=100, contribution=10)

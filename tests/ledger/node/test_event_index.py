@@ -8,23 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.machine.results import Event
 from ledger.node import event_index
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.event_index import EventIndex
-from ledger.node.executor import EventRecord, ResultRecord
+from ledger.node.executor import ResultRecord
 from ledger.types import proto
 from ledger.types.ids import sha256
 
-EMPTY_BLOCK = b"".join(proto.message(field, b"") for field in range(1, 5))
 
 
 def stored(height: int, values: list[str]) -> StoredBlock:
     """A block with one transaction, and one event, for each value."""
-    events = [EventRecord("record_anchored", (("anchor", value), ("subject", "s"))) for value in values]
+    events = [Event("record_anchored", (("anchor", value), ("subject", "s"))) for value in values]
     results = tuple(ResultRecord(0, "", (event,)) for event in events)
     txs = tuple(f"{height}/{index}".encode() for index in range(len(values)))
     encoded = msgspec.msgpack.encode(results)
-    return StoredBlock(height, sha256(str(height).encode()), EMPTY_BLOCK, b"", txs, encoded, b"")
+    data = b"".join(proto.message(1, tx) for tx in txs)
+    block = b"".join(proto.message(field, data if field == 2 else b"") for field in range(1, 5))
+    return StoredBlock(height, sha256(str(height).encode()), block, b"", encoded, b"")
 
 
 def store_of(folder: Path, blocks: list[list[str]]) -> BlockStore:

@@ -10,11 +10,19 @@ from typing import Any
 
 import pytest
 
+from ledger.light.verdict import TrustedState
 from ledger.machine.snapshot import SnapshotError
 from ledger.node import snapshot_shelf, state_sync
 from ledger.node.chunk_stash import ChunkStash
 from ledger.node.errors import NodeError
-from ledger.node.messages import Chunk, ChunkWanted, LightBlockHeld, Message, SnapshotOffered
+from ledger.node.messages import (
+    Chunk,
+    ChunkWanted,
+    LightBlockHeld,
+    LightBlockWanted,
+    Message,
+    SnapshotOffered,
+)
 from ledger.node.newcomer import answers
 from ledger.node.peers import PeerAddress
 from ledger.node.priorities import set_at, turned
@@ -63,7 +71,9 @@ class FakePeer:
         return PeerAddress(self.moniker, "127.0.0.1", 1, self.moniker.encode())
 
 
-def syncing(*peers: FakePeer, stash: ChunkStash | None = None) -> StateSync:
+def syncing(
+    *peers: FakePeer, stash: ChunkStash | None = None, named: tuple[int, bytes] | None = None
+) -> StateSync:
     """State sync among these peers, who answer at once."""
 
     def send(peer: Any, message: Any) -> None:
@@ -84,6 +94,7 @@ def syncing(*peers: FakePeer, stash: ChunkStash | None = None) -> StateSync:
         send,
         drop,
         stash,
+        named,
         clock_ns=lambda: now,
     )
     return sync
@@ -335,8 +346,31 @@ async def test_newcomer_that_was_killed_goes_on_where_it_was(chunky: Maker, tmp_
     assert not (tmp_path / "incoming").exists()
 
 
+def own_block(maker: Maker, height: int) -> TrustedState:
+    """What a node trusts whose last block is this one."""
+    stored = maker.executor.store.load(height)
+    assert stored is not None
+    return TrustedState(Block.decode(stored.block).header, maker.executor.validators_at(height + 1))
+
+
+async def test_header_that_the_operator_names_is_where_verification_begins(
+    source: Maker, tmp_path: Path
+) -> None:
+    named = own_block(source, EVERY).header
+    peer = FakePeer("riverside", source)
+    synced = await syncing(peer, named=(EVERY, named.hash)).run()
+    assert adopts(synced, tmp_path / "fresh", source)
+    assert LightBlockWanted(EVERY) in peer.asked
+
+
+async def test_peer_on_another_fork_than_the_operator_named_convinces_nobody(source: Maker) -> None:
+    mallory = FakePeer("mallory", source)
+    assert await syncing(mallory, named=(EVERY, bytes(32))).run() is None
+    assert "the header 0000" in mallory.dropped[0]
+
+
 async def test_snapshot_that_is_no_later_than_the_own_state_is_not_taken(source: Maker) -> None:
-    assert await syncing(FakePeer("riverside", source)).run(above=2 * EVERY) is None
+    assert await syncing(FakePeer("riverside", source)).run(own_block(source, 2 * EVERY)) is None
 
 
 async def test_node_with_old_blocks_takes_a_later_state_over_and_starts_from_it_again(
@@ -344,7 +378,7 @@ async def test_node_with_old_blocks_takes_a_later_state_over_and_starts_from_it_
 ) -> None:
     lagging = Maker(tmp_path / "lagging")
     lagging.extend(5, people)
-    synced = await syncing(FakePeer("riverside", source)).run(above=5)
+    synced = await syncing(FakePeer("riverside", source)).run(own_block(lagging, 5))
     assert synced is not None
     lagging.executor.adopt(synced)
     assert lagging.executor.store.load(5) is None
