@@ -1,4 +1,4 @@
-"""What a JavaScript peer makes, Python reads: state proofs, signed blocks, handles. And what it lies about."""
+"""What a JavaScript peer makes, Python reads: state proofs, signed blocks, handles, and refuses its lies."""
 
 from random import Random
 from typing import Any
