@@ -37,9 +37,7 @@ def block(height: int) -> StoredBlock:
     first = (height - 1) * TXS_PER_BLOCK
     numbers = range(first, first + TXS_PER_BLOCK)
     results = tuple(
-        ResultRecord(
-            0, "", (Event("record_anchored", (("anchor", value_of(n)), ("subject", subject(n)))),)
-        )
+        ResultRecord(0, "", (Event("record_anchored", (("anchor", value_of(n)), ("subject", subject(n)))),))
         for n in numbers
     )
     txs = tuple(n.to_bytes(8, "big") + os.urandom(TX_BYTES - 8) for n in numbers)

@@ -25,7 +25,15 @@ from ledger.types.handles import handle, handles_root, prove_handles, wrap_hash,
 from ledger.types.header import Header, Version
 from ledger.types.ids import BlockID, PartSetHeader
 from ledger.types.signing import public_key_of, sign
-from ledger.types.tx_change import Change, KeyRotates, PowerChanges, ValidatorJoins, ValidatorLeaves
+from ledger.types.tx_change import (
+    CandidateStands,
+    Change,
+    ElectionChanges,
+    KeyRotates,
+    PowerChanges,
+    ValidatorJoins,
+    ValidatorLeaves,
+)
 from ledger.types.validators import Validator, ValidatorSet
 from ledger.types.vote import Vote, VoteType
 from tests.ledger.machine import cast
@@ -103,6 +111,8 @@ def _of_organisations() -> list[tx.Body]:
         ValidatorJoins(public=public, power=10**12, **reached),
         KeyRotates(public=public, replaces=replaces, **reached),
         PowerChanges(public=public, power=1),
+        CandidateStands(public=public, organisation=cast.RIVERSIDE.did, **reached),
+        ElectionChanges(every=1000, seats=7, availability=1, contribution=10),
         ValidatorLeaves(public=replaces),
     ]
     return [

@@ -17,7 +17,6 @@ from ledger.types import proto
 from ledger.types.ids import sha256
 
 
-
 def stored(height: int, values: list[str]) -> StoredBlock:
     """A block with one transaction, and one event, for each value."""
     events = [Event("record_anchored", (("anchor", value), ("subject", "s"))) for value in values]

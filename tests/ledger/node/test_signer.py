@@ -107,3 +107,25 @@ def test_without_a_readable_record_nothing_is_signed(validator: Validator) -> No
 def test_existing_guard_is_never_overwritten(validator: Validator) -> None:
     with pytest.raises(FileExistsError):
         GuardFile.create(validator.path)
+
+
+PLACES = [(height, round_, step) for height in (0, 1, 2, 6, 7) for round_ in (0, 1) for step in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("first", PLACES)
+def test_at_heights_0_1_and_n_exactly_later_places_and_the_same_bytes_are_signed(
+    tmp_path: Path, first: tuple[int, int, int]
+) -> None:
+    """Guards of others were off by one at the first heights, where nothing had been signed before."""
+    for number, then in enumerate(PLACES):
+        validator = Validator(tmp_path / f"signer.state {number}")
+        signed = validator.vote(*first, A)
+        validator.crash()
+        if then > first:
+            validator.vote(*then, B)
+            continue
+        for block in (B, NIL) if then == first else (A, B, NIL):
+            with pytest.raises(DoubleSignRefused):
+                validator.vote(*then, block)
+        if then == first:
+            assert validator.vote(*then, A) == signed

@@ -11,8 +11,8 @@ from ledger.types.canonical import b64u_encode
 from ledger.types.rpc_json import base64_bytes
 from ledger.types.tx_change import ValidatorLeaves
 from tests.free_ports import free_ports
-from tests.ledger.cluster.network import Network, Person
 from tests.ledger.cluster.governance import NORTH_LAKE, RIVERSIDE, admit, agree, joining, step
+from tests.ledger.cluster.network import Network, Person
 from tests.ledger.thin.thin_process import Thin
 
 
