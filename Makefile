@@ -110,6 +110,10 @@ simulate-nightly: $(VENV)/.dev ## half a million schedules that no earlier night
 bench-journey: $(VENV)/.dev browser ## approve tap to first paint at the bedside, 100 runs
 	$(PY) -m bench.journey
 
+.PHONY: bench-ledger
+bench-ledger: $(VENV)/.dev ## tx/s, latency, overload, idle, a million consents: four validators, about 20 minutes
+	$(PY) -m bench.ledger
+
 .PHONY: bench-storage
 bench-storage: $(VENV)/.dev ## put and get, MB/s
 	$(PY) -m bench.storage

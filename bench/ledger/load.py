@@ -125,7 +125,7 @@ class _Watch:
     async def follow(self, session: aiohttp.ClientSession, node: DevnetNode) -> None:
         url = node.rpc.replace("http", "ws") + "/websocket"
         async with session.ws_connect(url, max_msg_size=0) as socket:
-            query = {"query": "tm.event='NewBlock'"}
+            query = {"query": "tm.event='NewBlockHeader'"}
             await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": query})
             async for message in socket:
                 told = json.loads(message.data)
@@ -134,7 +134,7 @@ class _Watch:
                 self.ready.set()
                 if (data := told["result"].get("data")) is not None:
                     self._last = time.perf_counter()
-                    self.heights[int(data["value"]["block"]["header"]["height"])] = self._last
+                    self.heights[int(data["value"]["header"]["height"])] = self._last
 
     async def quiet(self) -> None:
         """Until no block came for a moment, or for as long as anybody waits."""

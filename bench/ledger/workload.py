@@ -1,7 +1,7 @@
 """What the consortium does all day, signed before the clock runs.
 
 Shares: 40% RecordAnchored, 20% ConsentGranted, 5% ConsentRevoked, 35% AccessOpened of one record,
-evenly mixed. Revocations and openings are of consents that the prepared ledger holds already, each revoked once.
+evenly mixed. Revocations and openings are of consents that the prepared ledger holds; each is revoked once.
 Keys follow from numbers: they protect nothing.
 """
 

@@ -28,7 +28,7 @@ DOORS: list[tuple[str, set[str]]] = [
     (r"insurer/", {"insurer"}),
     (r"oversight/", {"regulator", "operator"}),
     (r"desk/$", {"operator"}),
-    (r"api/(proofs|push)/", {"patient", "clinician", "insurer", "regulator", "operator"}),
+    (r"api/(proofs|push|ledger)/", {"patient", "clinician", "insurer", "regulator", "operator"}),
 ]
 PEOPLE = {
     "patient": "li-mei",
@@ -47,6 +47,7 @@ VALUES = {
     "name": "Claim",
     "study_uid": "1.2.3",
     "height": "1",
+    "source": "0",
 }
 
 
