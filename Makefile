@@ -102,6 +102,10 @@ bench-journey: $(VENV)/.dev browser ## approve tap to first paint at the bedside
 bench-storage: $(VENV)/.dev ## put and get, MB/s
 	$(PY) -m bench.storage
 
+.PHONY: bench-thin
+bench-thin: $(VENV)/.dev ## a thin node's memory and speed under queries, commits and a flood
+	$(PY) -m bench.thin
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev browser ## take every page's picture into docs/img
 	$(PY) -m tests.flows.screenshots
