@@ -126,6 +126,10 @@ bench-events: $(VENV)/.dev ## memory, time and search of the index of events
 bench-sync: $(VENV)/.dev ## seconds until a fresh validator has joined a ledger of 100,000 blocks
 	$(PY) -m bench.state_sync
 
+.PHONY: bench-thin
+bench-thin: $(VENV)/.dev ## a thin node's memory and speed under queries, commits and a flood
+	$(PY) -m bench.thin
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev browser ## take every page's picture into docs/img
 	$(PY) -m tests.flows.screenshots

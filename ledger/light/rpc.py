@@ -40,9 +40,9 @@ class RpcProvider:
         try:
             signed = self.call("commit", params)["signed_header"]
             header, commit = header_from_json(signed["header"]), commit_from_json(signed["commit"])
-            validators = self._validators(header.height)
+            validators = self._set(header.height, header.validators_hash)
             changes = header.next_validators_hash != header.validators_hash
-            after = self._validators(header.height + 1) if changes else validators
+            after = self._set(header.height + 1, header.next_validators_hash) if changes else validators
         except (JsonShapeError, KeyError, TypeError, AttributeError) as error:
             raise ProviderLied(f"{self.name}: not a light block: {error}") from error
         return LightBlock(header, commit, validators, after)
@@ -93,7 +93,8 @@ class RpcProvider:
             **proven,
         }
 
-    def _validators(self, height: int) -> ValidatorSet:
+    def _set(self, height: int, digest: bytes) -> ValidatorSet:
+        """The set of `height`, whose hash a header says is `digest`: who knows that one need not ask."""
         return validators_from_json(self._pages(height))
 
     def _pages(self, height: int) -> list[dict[str, Any]]:

@@ -67,26 +67,30 @@ class Against(Checks):
 
 
 @_checked
-def stated_header(answer: Mapping[str, Any]) -> Header:
-    """The header that an answer with a `signed_header` is about; not verified yet."""
-    return header_from_json(answer["signed_header"]["header"])
+def stated(answer: Mapping[str, Any]) -> tuple[Header, Commit]:
+    """Header and commit that an answer with a `signed_header` is about; not verified yet."""
+    signed = answer["signed_header"]
+    return header_from_json(signed["header"]), commit_from_json(signed["commit"])
 
 
 @_checked
-def header_of_block(answer: Mapping[str, Any]) -> Header:
-    """The header in a `block` answer; not verified yet."""
-    return header_from_json(answer["block"]["header"])
+def height_of_block(answer: Mapping[str, Any], digest: bytes) -> int:
+    """The height of the block in a `block` answer, whose header has the hash `digest`; not verified yet."""
+    header = header_from_json(answer["block"]["header"])
+    if header.hash != digest:
+        raise lie("the block asked for", "another one")
+    return header.height
 
 
 @_checked
 def block_of(answer: Mapping[str, Any], verified: LightBlock) -> Block:
     """The whole block that a `block` answer holds, when it is the verified one."""
-    stated = answer["block"]
+    told = answer["block"]
     block = Block(
-        header_from_json(stated["header"]),
-        tuple(base64_bytes(tx) for tx in stated["data"]["txs"] or ()),
-        commit_from_json(stated["last_commit"]),
-        tuple(_evidence(piece) for piece in stated["evidence"]["evidence"] or ()),
+        header_from_json(told["header"]),
+        tuple(base64_bytes(tx) for tx in told["data"]["txs"] or ()),
+        commit_from_json(told["last_commit"]),
+        tuple(_evidence(piece) for piece in told["evidence"]["evidence"] or ()),
     )
     if block.header.hash != verified.header.hash or block_id_of(block) != verified.commit.block_id:
         raise lie(f"block {verified.height}", "another block")
@@ -170,13 +174,13 @@ def state_of(answer: Mapping[str, Any], key: bytes, header: Header) -> tuple[byt
 
 @_checked
 def _evidence(value: Mapping[str, Any]) -> DuplicateVoteEvidence:
-    stated = value["value"]
+    told = value["value"]
     return DuplicateVoteEvidence(
-        _vote(stated["vote_a"]),
-        _vote(stated["vote_b"]),
-        integer_of(stated["TotalVotingPower"]),
-        integer_of(stated["ValidatorPower"]),
-        time_from_text(stated["Timestamp"]),
+        _vote(told["vote_a"]),
+        _vote(told["vote_b"]),
+        integer_of(told["TotalVotingPower"]),
+        integer_of(told["ValidatorPower"]),
+        time_from_text(told["Timestamp"]),
     )
 
 

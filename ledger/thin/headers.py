@@ -36,8 +36,8 @@ from ledger.thin.errors import Halted
 from ledger.thin.history import History
 from ledger.thin.pool import Pool, Source
 from ledger.thin.trust import EvidenceFolder, PacedStore
-from ledger.thin.upstream import LIGHT_S, NotInTime
-from ledger.types.block import Header
+from ledger.thin.upstream import LIGHT_S, KnownSets, NotInTime
+from ledger.types.block import Commit, Header
 from ledger.types.genesis import Genesis
 
 CONFIRM_S = 2.0
@@ -57,6 +57,7 @@ class Headers:
         self,
         genesis: Genesis,
         pool: Pool,
+        sets: KnownSets,
         store: PacedStore,
         evidence: EvidenceFolder,
         options: Options,
@@ -64,6 +65,7 @@ class Headers:
     ) -> None:
         self._genesis = genesis
         self._pool = pool
+        self._sets = sets
         self._store = store
         self._evidence = evidence
         self._options = options
@@ -141,13 +143,22 @@ class Headers:
                 return block
         return await self._below(height)
 
-    async def confirm(self, header: Header, source: Source) -> LightBlock:
+    async def confirm(self, header: Header, commit: Commit, source: Source) -> LightBlock:
         """The verified block of `header`, which `source` served. Raises ProofInvalid when it is another."""
-        block = await self.block(header.height, source)
+        self.check_usable()
+        if header.height > self.height:
+            await self._verified(header.height, source)
+        if (block := self._recent.get(header.height)) is None:
+            return await self._linked(header, commit)
         if block.header.hash != header.hash:
             await self._confront(block, source)
             raise lie(f"header {header.height}", "one that others do not have")
         return block
+
+    async def hash_of(self, height: int) -> bytes:
+        """The hash of the header at `height`, which is not above the newest one. Raises LedgerUnavailable."""
+        known = self._recent.get(height)
+        return known.header.hash if known else await self.history.hash_of(height)
 
     async def wait_above(self, height: int) -> None:
         """Return once a header above `height` is verified, or raise Halted."""
@@ -215,6 +226,9 @@ class Headers:
                 if height is not None and height <= self.height:
                     return self._recent.get(height) or self.check_usable()
                 try:
+                    if height is not None:
+                        asked = self._pool.providers(source)
+                        await asyncio.gather(*(provider.prefetch(height) for provider in asked))
                     return await self._climb(lambda light: light.verify_to(height), source)
                 except (NotConfirmed, NoSuchBlock) as error:
                     if time.monotonic() > deadline:
@@ -276,9 +290,24 @@ class Headers:
     def _remember(self, block: LightBlock) -> None:
         self._recent[block.height] = block
         self._recent.move_to_end(block.height)
+        for validators in filter(None, (block.validators, block.next_validators)):
+            self._sets.know(validators)
         self.history.know(block.header)
         while len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
+
+    async def _linked(self, header: Header, commit: Commit) -> LightBlock:
+        """A served block below the newest one, whose validators are known."""
+        if header.hash != await self.history.hash_of(header.height):
+            raise lie(f"header {header.height}", "another one")
+        if (validators := self._sets.get(header.validators_hash)) is None:
+            return await self._below(header.height)
+        after = self._sets.get(header.next_validators_hash)
+        block = LightBlock(header, commit, validators, after)
+        if not verify_block(block).ok:
+            raise lie(f"the commit of block {header.height}")
+        self._remember(block)
+        return block
 
     async def _below(self, height: int) -> LightBlock:
         """A block below the newest one: the hashes that later headers name lead to it."""

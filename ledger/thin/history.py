@@ -31,23 +31,25 @@ class History:
         self._at = 0
 
     def know(self, header: Header) -> None:
-        """This header is verified."""
-        _keep(self._verified, header)
+        """This header is verified, and with it the hash of the one before."""
+        _keep(self._verified, header.height, header.hash)
+        if header.last_block_id.hash:
+            _keep(self._passed, header.height - 1, header.last_block_id.hash)
         if header.height % STEP == 0:
             self._marks[header.height] = header.hash
 
     async def hash_of(self, height: int) -> bytes:
         """The hash of the header at `height`, below some verified one. Raises LedgerUnavailable, NotFound."""
         while (found := self._known(height)) is None:
-            if self._way is None or self._way.done():
-                self._way = asyncio.ensure_future(self._go_down(height))
-            done, _ = await asyncio.wait({self._way}, timeout=PATIENCE_S)
+            if (way := self._way) is None or way.done():
+                way = self._way = asyncio.ensure_future(self._go_down(height))
+            done, _ = await asyncio.wait({way}, timeout=PATIENCE_S)
             if not done:
                 raise LedgerUnavailable(
                     f"the headers down to block {height} are being verified, block {self._at} is reached: ask"
                     " again shortly"
                 )
-            self._way.result()
+            way.result()
         return found
 
     async def _go_down(self, height: int) -> None:
@@ -55,7 +57,7 @@ class History:
             self._at = min(at for at in (*self._verified, *self._passed, *self._marks) if at > height)
             first = max(height, (self._at - 1) // STEP * STEP, 1)
             for header in await self._headers(first, self._at):
-                _keep(self._passed, header)
+                _keep(self._passed, header.height, header.hash)
                 if header.height % STEP == 0:
                     self._marks[header.height] = header.hash
 
@@ -68,8 +70,8 @@ class History:
         return self._verified.get(height) or self._passed.get(height) or self._marks.get(height)
 
 
-def _keep(hashes: OrderedDict[int, bytes], header: Header) -> None:
-    hashes[header.height] = header.hash
-    hashes.move_to_end(header.height)
+def _keep(hashes: OrderedDict[int, bytes], height: int, digest: bytes) -> None:
+    hashes[height] = digest
+    hashes.move_to_end(height)
     while len(hashes) > MAX_HASHES:
         hashes.popitem(last=False)

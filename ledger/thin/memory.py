@@ -4,6 +4,7 @@ Rules
 - At most `MAX_REQUESTS` requests are in progress, waiting ones included; more are answered "busy".
 - A validator's answer above `SMALL` bytes counts against `MAX_BYTES` until the request that asked for it is
   answered, its bytes written out to the client: who reads slowly keeps them, for a limited time.
+- At most `MAX_LARGE` answers that may be large are fetched at a time: validators are not flooded, either.
 - A request that holds such bytes already never waits for more: two of them could wait for each other.
 """
 
@@ -17,6 +18,7 @@ from ledger.thin.errors import Busy
 MAX_REQUESTS = 64
 MAX_BYTES = 32 * 1024 * 1024
 SMALL = 64 * 1024
+MAX_LARGE = 3
 WAIT_S = 5.0
 
 
@@ -38,6 +40,20 @@ class Memory:
         self._left = max_bytes
         self._max_bytes = max_bytes
         self._freed = asyncio.Event()
+        self._large = asyncio.Semaphore(MAX_LARGE)
+
+    @asynccontextmanager
+    async def large(self) -> AsyncIterator[None]:
+        """One of those that may fetch a large answer now. Raises Busy when others do for too long."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._large.acquire()
+        except TimeoutError:
+            raise Busy("too many large answers at once") from None
+        try:
+            yield
+        finally:
+            self._large.release()
 
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:

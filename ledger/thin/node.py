@@ -13,7 +13,7 @@ from ledger.thin.home import Config, ThinHome
 from ledger.thin.memory import Memory
 from ledger.thin.pool import Pool, Source
 from ledger.thin.trust import EvidenceFolder, PacedStore
-from ledger.thin.upstream import Upstream, UpstreamProvider, open_session
+from ledger.thin.upstream import KnownSets, Upstream, UpstreamProvider, open_session
 from ledger.types.ids import address_of
 
 _SECOND_NS = 10**9
@@ -41,10 +41,13 @@ class ThinNode:
         self._session: aiohttp.ClientSession = open_session()
         loop = asyncio.get_running_loop()
         upstreams = [Upstream(url, self._session, self.memory) for url in config.validators]
-        self.pool = Pool([Source(one, UpstreamProvider(one, loop)) for one in upstreams], self.faulty)
+        sets = KnownSets()
+        sources = [Source(one, UpstreamProvider(one, loop, sets)) for one in upstreams]
+        self.pool = Pool(sources, self.faulty)
         self.headers = Headers(
             self.genesis,
             self.pool,
+            sets,
             PacedStore(home.trusted, anew=vouched is not None),
             EvidenceFolder(home.evidence),
             Options(config.trusting_period_s * _SECOND_NS, clock_drift_ns=config.clock_drift_s * _SECOND_NS),

@@ -7,7 +7,9 @@ from ledger.thin.checks import Against, tip_of
 from ledger.thin.pool import Pool, Source
 from ledger.thin.upstream import LARGE_BYTES
 
-RANGE_S = 10.0
+RANGE_S = 20.0
+LARGE_HEDGE_S = 3.0
+"""How long one validator may take for a large answer before the next one is asked as well."""
 
 
 async def fetch_range(
@@ -29,4 +31,4 @@ async def fetch_range(
             raise NotFound(f"height {first} is not available")
         return blocks
 
-    return await pool.first(attempt)
+    return await pool.first(attempt, LARGE_HEDGE_S)

@@ -7,6 +7,7 @@ Rules
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,17 +18,17 @@ from ledger.thin import checks
 from ledger.thin.errors import TooLarge
 from ledger.thin.node import ThinNode
 from ledger.thin.pool import Source
-from ledger.thin.ranges import fetch_range
+from ledger.thin.ranges import LARGE_HEDGE_S, fetch_range
 from ledger.thin.upstream import ANSWER_S, LARGE_BYTES
 from ledger.types.block import Block
 from ledger.types.merkle import Proof
 from ledger.types.rpc_json import base64_text, hex_text
 
 BLOCK_S = 20.0
-LARGE_HEDGE_S = 3.0
 NEXT_HEADER_S = 2.0
 MAX_BLOCKS = 500
-STEP_BLOCKS = 32
+STEP_WHOLE, STEP_HASHES = 8, 250
+"""How many blocks to ask for at once: whole ones, or their transactions' hashes."""
 ENOUGH_BYTES = 4 * 1024 * 1024
 """Transactions' bytes after which a range of events ends."""
 
@@ -78,10 +79,10 @@ async def block_with_hash(node: ThinNode, digest: bytes) -> tuple[Block, LightBl
         )
         if isinstance(answer, dict) and answer.get("block") is None:
             raise NotFound(f"block ({hex_text(digest)}) not found; that it never was cannot be proven")
-        header = checks.header_of_block(answer)
-        if header.hash != digest:
-            raise checks.lie("the block asked for", "another one")
-        return (await node.headers.confirm(header, source)).height
+        height = checks.height_of_block(answer, digest)
+        if (await node.headers.block(height, source)).header.hash != digest:
+            raise checks.lie(f"block {height}", "another one")
+        return height
 
     height = await node.pool.first(attempt, LARGE_HEDGE_S)
     return await whole_block(node, height)
@@ -103,7 +104,7 @@ async def transaction(node: ThinNode, tx_hash: bytes) -> FoundTx:
 
 async def bundled(node: ThinNode, answer: Any, wire: bytes, source: Source) -> FoundTx:
     """The transaction `wire` as a validator's proof bundle proves it. Raises ProofInvalid."""
-    verified = await node.headers.confirm(checks.stated_header(answer), source)
+    verified = await node.headers.confirm(*checks.stated(answer), source)
     checks.Against(verified.header.hash).committed_tx(answer, wire)
     return FoundTx(wire, checks.proof_in(answer), verified)
 
@@ -115,10 +116,10 @@ async def state(node: ThinNode, key: bytes, least: int, wait_ms: int) -> FoundSt
     async def attempt(source: Source) -> FoundState:
         params = {"key": key.decode(), "min_height": least, "wait_ms": wait_ms}
         answer = await source.upstream.call("query_proven", params, wait_ms / 1000 + ANSWER_S)
-        header = checks.stated_header(answer)
+        header, commit = checks.stated(answer)
         if header.height <= least:
             raise checks.lie(f"the state after block {least}", "an older one")
-        verified = await node.headers.confirm(header, source)
+        verified = await node.headers.confirm(header, commit, source)
         return FoundState(*checks.state_of(answer, key, verified.header), verified)
 
     return await node.pool.first(attempt)
@@ -168,18 +169,16 @@ async def next_block(node: ThinNode, height: int) -> LightBlock:
 
 
 async def blocks(node: ThinNode, first: int, last: int, full: bool) -> Range:
-    """The blocks `first` to `last`, and the light block of the last of them.
+    """The blocks `first` to `last`; whole ones end earlier, once `ENOUGH_BYTES` of transactions are in them.
 
-    Whole ones end earlier when they are too many to be held. Raises NotFound, LedgerUnavailable, TooLarge.
+    Raises NotFound, LedgerUnavailable, TooLarge.
     """
-    while True:
-        end = await node.headers.block(last)
-        try:
-            return Range(await fetch_range(node.pool, first, last, end.header.hash, full), end)
-        except TooLarge:
-            if last == first:
-                raise
-            last = (first + last) // 2
+    found: list[ProvenBlock] = []
+    async for part in _parts(node, first, last, full):
+        found += part
+        if full and _size(found) >= ENOUGH_BYTES:
+            break
+    return await _ending(node, found)
 
 
 async def events(node: ThinNode, height: int, index: int, limit: int) -> Range | None:
@@ -187,19 +186,39 @@ async def events(node: ThinNode, height: int, index: int, limit: int) -> Range |
 
     None when there is no such transaction up to the newest verified block.
     """
-    found: list[ProvenBlock] = []
-    size, new, useful = 0, 0, 0
-    while (at := max(height, 1) + len(found)) <= node.headers.height and len(found) < MAX_BLOCKS:
-        part, _end = await blocks(node, at, min(at + STEP_BLOCKS - 1, node.headers.height), full=True)
+    first, found, new, useful = max(height, 1), list[ProvenBlock](), 0, 0
+    last = min(node.headers.height, first + MAX_BLOCKS - 1)
+    async for part in _parts(node, first, last, full=True):
         for block in part:
             found.append(block)
-            size += sum(map(len, block.txs))
             fresh = len(block.txs) - (index + 1 if block.header.height == height else 0)
             if fresh > 0:
                 new, useful = new + fresh, len(found)
-            if new >= limit or (useful and size >= ENOUGH_BYTES):
-                return await _ending(node, found[:useful])
+            if new >= limit:
+                return await _ending(node, found)
+        if useful and _size(found) >= ENOUGH_BYTES:
+            break
     return await _ending(node, found[:useful]) if useful else None
+
+
+async def _parts(node: ThinNode, first: int, last: int, full: bool) -> AsyncIterator[tuple[ProvenBlock, ...]]:
+    """The blocks `first` to `last`, verified, as many at a time as a validator's answer may hold."""
+    step = STEP_WHOLE if full else STEP_HASHES
+    while first <= last:
+        until = min(first + step - 1, last)
+        try:
+            part = await fetch_range(node.pool, first, until, await node.headers.hash_of(until), full)
+        except TooLarge:
+            if step == 1:
+                raise
+            step = max(1, step // 4)
+            continue
+        yield part
+        first = until + 1
+
+
+def _size(found: list[ProvenBlock]) -> int:
+    return sum(len(tx) for block in found for tx in block.txs)
 
 
 async def _ending(node: ThinNode, found: list[ProvenBlock]) -> Range:

@@ -6,6 +6,8 @@ Rules
 """
 
 import asyncio
+import contextlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ from ledger.light.errors import NoSuchBlock, ProviderError, ProviderLied, Provid
 from ledger.light.rpc import RpcProvider
 from ledger.thin.errors import Busy, ThinError, TooLarge
 from ledger.thin.memory import Memory
+from ledger.types.validators import ValidatorSet
 
 CONNECT_S = 1.0
 ANSWER_S = 5.0
@@ -26,6 +29,7 @@ LIGHT_S = 2.0
 SMALL_BYTES = 1024 * 1024
 LARGE_BYTES = 31 * 1024 * 1024
 """A whole block of the largest size that CometBFT's default parameters allow, in base64."""
+MAX_SETS = 8
 _CHUNK = 64 * 1024
 
 
@@ -79,8 +83,9 @@ class Upstream:
     async def _ask(
         self, method: str, params: Mapping[str, Any], within_s: float, most: int
     ) -> dict[str, Any]:
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": dict(params)}
-        body = await self._post(msgspec.json.encode(request), within_s, most)
+        request = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": dict(params)})
+        async with self._memory.large() if most > SMALL_BYTES else contextlib.nullcontext():
+            body = await self._post(request, within_s, most)
         try:
             answer = msgspec.json.decode(body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -116,20 +121,49 @@ class Upstream:
             raise TooLarge(f"{self.url}: an answer of more than {most} bytes")
 
 
+class KnownSets:
+    """The validator sets that were verified last, by their hash: they need not be asked for again."""
+
+    def __init__(self) -> None:
+        self._sets: OrderedDict[bytes, ValidatorSet] = OrderedDict()
+
+    def know(self, validators: ValidatorSet) -> None:
+        """This set is verified."""
+        self._sets[validators.hash] = validators
+        self._sets.move_to_end(validators.hash)
+        while len(self._sets) > MAX_SETS:
+            self._sets.popitem(last=False)
+
+    def get(self, digest: bytes) -> ValidatorSet | None:
+        """The set with this hash, if it is known."""
+        return self._sets.get(digest)
+
+
 class UpstreamProvider(RpcProvider):
     """A validator as the light client's provider, for a thread beside the event loop that does the I/O."""
 
-    def __init__(self, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, upstream: Upstream, loop: asyncio.AbstractEventLoop, sets: KnownSets) -> None:
         self._upstream = upstream
         self._loop = loop
+        self._sets = sets
+        self._ready: tuple[dict[str, Any], Any] | None = None
 
     @property
     def name(self) -> str:
         """The validator's address."""
         return self._upstream.url
 
+    async def prefetch(self, height: int) -> None:
+        """Ask for the commit of `height`, of all validators at once; the light client asks in turn for it."""
+        params = {"height": str(height)}
+        with contextlib.suppress(LedgerError, Unanswered, ThinError):
+            self._ready = (params, await self._upstream.call("commit", params, LIGHT_S))
+
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """The result of one call. Raises NoSuchBlock, ProviderUnavailable."""
+        ready, self._ready = self._ready, None
+        if ready is not None and (method, params) == ("commit", ready[0]):
+            return ready[1]
         future = asyncio.run_coroutine_threadsafe(self._upstream.call(method, params, LIGHT_S), self._loop)
         try:
             return future.result(LIGHT_S + 1)
@@ -137,6 +171,9 @@ class UpstreamProvider(RpcProvider):
             raise ProviderUnavailable(f"{self.name}: no answer") from error
         except (LedgerError, Unanswered, ThinError) as error:
             raise _as_provider_error(self.name, error) from error
+
+    def _set(self, height: int, digest: bytes) -> ValidatorSet:
+        return self._sets.get(digest) or super()._set(height, digest)
 
 
 def _as_provider_error(name: str, error: Exception) -> ProviderError:

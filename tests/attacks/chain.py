@@ -32,7 +32,8 @@ class Chain:
         """What a page reads its first trust from."""
         validators = [validator_to_json(each) for each in self._validators.validators]
         listed = [{**each, "power": each["voting_power"]} for each in validators]
-        path.write_text(json.dumps({"chain_id": self.chain_id, "validators": listed}))
+        genesis = {"chain_id": self.chain_id, "genesis_time": "1970-01-01T00:00:01Z", "validators": listed}
+        path.write_text(json.dumps(genesis))
 
     def bundle(self, wire: bytes, height: int = 7) -> dict[str, Any]:
         """The proof bundle of a transaction in a block of its own."""
