@@ -1,6 +1,7 @@
 """A chain of four validators in memory: real headers, commits and inclusion proofs for any transaction."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ledger.types.rpc_json import (
     commit_to_json,
     header_to_json,
     proof_to_json,
+    time_to_text,
     validator_to_json,
 )
 from ledger.types.signing import public_key_of, sign
@@ -18,6 +20,8 @@ from ledger.types.validators import Validator, ValidatorSet
 from ledger.types.vote import VoteType, vote_sign_bytes
 
 SECOND = 1_000_000_000
+BEGAN_NS = time.time_ns() // SECOND * SECOND - 3_600 * SECOND
+"""An hour ago: what a page trusts must not have run out."""
 
 
 class Chain:
@@ -32,8 +36,17 @@ class Chain:
         """What a page reads its first trust from."""
         validators = [validator_to_json(each) for each in self._validators.validators]
         listed = [{**each, "power": each["voting_power"]} for each in validators]
-        genesis = {"chain_id": self.chain_id, "genesis_time": "1970-01-01T00:00:01Z", "validators": listed}
+        genesis = {"chain_id": self.chain_id, "genesis_time": time_to_text(BEGAN_NS), "validators": listed}
         path.write_text(json.dumps(genesis))
+
+    def light_block(self, height: int | None) -> dict[str, Any]:
+        """What each validator says of the block at `height`, or of the newest: a page follows the chain so."""
+        found = self.bundle(b"the first", 1 if height is None else height)
+        return {
+            "signed_header": found["signed_header"],
+            "validators": found["validators"],
+            "next_validators": [validator_to_json(each) for each in self._validators.advanced(1).validators],
+        }
 
     def bundle(self, wire: bytes, height: int = 7) -> dict[str, Any]:
         """The proof bundle of a transaction in a block of its own."""
@@ -55,7 +68,7 @@ class Chain:
             Version(),
             self.chain_id,
             height,
-            height * SECOND,
+            BEGAN_NS + height * SECOND,
             BlockID(b"\x01" * 32, PartSetHeader(1, b"\x02" * 32)),
             b"\x03" * 32,
             data_hash((wire,)),
@@ -69,7 +82,7 @@ class Chain:
         )
 
     def _slot(self, block_id: BlockID, height: int, validator: Validator) -> CommitSig:
-        time_ns = (height + 1) * SECOND
+        time_ns = BEGAN_NS + (height + 1) * SECOND
         message = vote_sign_bytes(self.chain_id, VoteType.PRECOMMIT, height, 0, block_id, time_ns)
         signature = sign(self._seeds[validator.public_key], message)
         return CommitSig(BlockIDFlag.COMMIT, validator.address, time_ns, signature)

@@ -172,10 +172,12 @@ def test_a_replayed_approval_changes_nothing_and_answers_no_other_request(li_mei
 
 
 @pytest.fixture
-def chain(world: World, settings: Any, tmp_path: Path) -> Chain:
+def chain(world: World, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chain:
     made = Chain(CHAIN, *(bytes([i]) * 32 for i in range(1, 5)))
     made.write_genesis(tmp_path / "genesis.json")
     settings.SALUS_LEDGER_GENESIS = tmp_path / "genesis.json"
+    settings.SALUS_LEDGER_RPC = ["one", "two"]
+    monkeypatch.setattr("wallet.api.ledger_light_block", lambda *, source, height: made.light_block(height))
     return made
 
 
