@@ -27,12 +27,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     for hospital in (NORTH_LAKE, RIVERSIDE):
         client.commit(admit(hospital))
     client.commit(LI_MEI.registers())
-    made.until(lambda: _blocks_until_punished(client), "the liar lost its power")
+    made.until(lambda: _blocks_until_punished(client), "the liar lost its power", within_s=60)
     own = made.rpc("riverside", "status")["validator_info"]["pub_key"]["value"]
     public = own.rstrip("=").replace("+", "-").replace("/", "_")
     agree(client, PowerChanges(public=public, power=14))
     step(client)
-    made.until(lambda: made.same_state(HONEST), "the honest agree")
+    made.until(lambda: made.same_state(HONEST), "the honest agree", within_s=30)
     client.close()
     yield made
     made.kill()

@@ -54,9 +54,9 @@ def client(network: Network) -> Iterator[LedgerClient]:
 def wire(client: LedgerClient) -> bytes:
     """Li Mei's registration, committed; and two others before it, so that there is something to page over."""
     for name in ("Amina Diallo", "Noor Haddad"):
-        client.commit(Person(name).registers())
+        client.commit(Person(name).registers(), timeout_s=30)
     made = Person("Li Mei").registers()
-    client.commit(made)
+    client.commit(made, timeout_s=30)
     return made
 
 

@@ -19,9 +19,9 @@ def wires(network: Network) -> list[bytes]:
     """One registration each, in the order of the cast, in blocks of their own."""
     client, made = network.client(), [person.registers() for person in CAST]
     for wire in made:
-        client.commit(wire)
+        client.commit(wire, timeout_s=30)
     client.close()
-    network.until(network.same_state, "everybody has every block")
+    network.until(network.same_state, "everybody has every block", within_s=30)
     return made
 
 
