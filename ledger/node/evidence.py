@@ -3,8 +3,8 @@
 Rules (CometBFT v0.38)
 - Both votes are of one validator of their height's set, contradict each other, and are signed by it.
 - A piece counts until it is older than both limits of the consensus parameters, in blocks and in time.
-- A node that took a snapshot over lacks headers from before it. Of those heights it believes the time that the
-  evidence states: the two signatures, which it checks, are the fault, and who has the header checks the time.
+- A node that took a snapshot over lacks headers from before it. Of those heights it believes the time that
+  the evidence states: the fault is in the signatures, which it checks; who has the header checks the time.
 - A validator is punished once. Further pieces against it, for whatever height, do not count.
 - A block holds one piece per validator, and no more bytes of evidence than the parameters allow.
 """
