@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import resource
 import signal
 import sys
@@ -23,7 +24,8 @@ async def run(home: Home) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections are bounded elsewhere
+    with contextlib.suppress(ValueError, OSError):  # some systems allow less than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections are bounded elsewhere
     node = Node(home)
     rpc = Rpc(node)
     await node.start()
