@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import resource
 import signal
@@ -24,7 +25,8 @@ async def run(home: Home) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections are bounded elsewhere
+    with contextlib.suppress(ValueError, OSError):  # some systems allow less than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections are bounded elsewhere
     node = Node(home)
     # What was loaded stays: a collector that looked through the whole state again and again would stop the
     # node for as long as a block takes. What comes and goes holds no cycles but for the loop's own few.

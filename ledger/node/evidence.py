@@ -3,6 +3,8 @@
 Rules (CometBFT v0.38)
 - Both votes are of one validator of their height's set, contradict each other, and are signed by it.
 - A piece counts until it is older than both limits of the consensus parameters, in blocks and in time.
+- A node that took a snapshot over lacks headers from before it. Of those heights it believes the time that
+  the evidence states: the fault is in the signatures, which it checks; who has the header checks the time.
 - A validator is punished once. Further pieces against it, for whatever height, do not count.
 - A block holds one piece per validator, and no more bytes of evidence than the parameters allow.
 """
@@ -57,8 +59,10 @@ def check(evidence: DuplicateVoteEvidence, history: History) -> None:
     if height > history.height:
         raise DoesNotCount(f"it is of height {height}; we are at {history.height}")
     time_ns = history.header_time_ns(height)
+    if time_ns is None and history.height - height > history.params.evidence_max_age_blocks:
+        raise DoesNotCount(f"we do not hold block {height} any more, which is long ago")
     if time_ns is None:
-        raise DoesNotCount(f"we do not hold block {height} any more")
+        time_ns = evidence.time_ns
     if is_expired(history, height, time_ns):
         raise DoesNotCount(f"it is of height {height}, too long ago")
     validators = history.validators_at(height)

@@ -4,7 +4,7 @@ Rules
 - Nobody holds more connections than half of those that are still free, so there is always room for one more
   address. Beyond that a connection is reset before anything is read.
 - A header must be whole within `IDLE_S` of the connection, or of the answer before it; a body within `BODY_S`
-  (408). Whoever does not read its answer for `UNREAD_S` is cut off.
+  (408). Whoever reads nothing of its answer for `UNREAD_S` is cut off.
 - Each address has an allowance of calls, and each call of a batch counts; beyond it the answer is 429 with
   Retry-After. This machine's own address has none: who is here owns the node, or stands before it as a proxy
   with limits of its own.
@@ -14,7 +14,6 @@ import asyncio
 import socket
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from aiohttp import web
 
@@ -88,10 +87,8 @@ class LimitedSite(web.BaseSite):
         self._most = most
         self._listener = Listener(host, port, self._knocked)
         self._beginning: Counter[str] = Counter()
-        self._open: dict[asyncio.WriteTransport, str] = {}
-        self._unread: dict[asyncio.WriteTransport, int] = {}
+        self._open: dict[asyncio.BaseTransport, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sweeping: asyncio.TimerHandle | None = None
 
     @property
     def name(self) -> str:
@@ -105,8 +102,6 @@ class LimitedSite(web.BaseSite):
     async def stop(self) -> None:
         """Accept nobody any more; the runner closes what is open."""
         await self._listener.stop()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
         await super().stop()
 
     def _knocked(self, sock: socket.socket, address: str) -> bool:
@@ -114,6 +109,8 @@ class LimitedSite(web.BaseSite):
             self._forget_closed()
             if self._is_full(address):
                 return False
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: the system ends who leaves no room for more so long
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_S * 1000))
         self._beginning[address] += 1
         task = asyncio.get_running_loop().create_task(self._serve(sock, address))
         self._tasks.add(task)
@@ -131,27 +128,13 @@ class LimitedSite(web.BaseSite):
             if server is not None:
                 loop = asyncio.get_running_loop()
                 transport, _ = await loop.connect_accepted_socket(server, sock)  # type: ignore[arg-type]
-                self._open[cast(asyncio.WriteTransport, transport)] = address
+                self._open[transport] = address
         except OSError:
             sock.close()
         finally:
             self._beginning[address] -= 1
             self._beginning += Counter()  # drops what is zero
-        if self._sweeping is None:
-            self._sweeping = asyncio.get_running_loop().call_later(UNREAD_S / 2, self._sweep)
 
     def _forget_closed(self) -> None:
         for transport in [one for one in self._open if one.is_closing()]:
             del self._open[transport]
-            self._unread.pop(transport, None)
-
-    def _sweep(self) -> None:
-        """Cut off who has read nothing of its answer since the last time."""
-        self._forget_closed()
-        for transport in self._open:
-            before, now = self._unread.get(transport, 0), transport.get_write_buffer_size()
-            if before and now >= before:
-                transport.abort()
-            self._unread[transport] = now
-        loop = asyncio.get_running_loop()
-        self._sweeping = loop.call_later(UNREAD_S / 2, self._sweep) if self._open else None

@@ -42,6 +42,7 @@ from ledger.types.validators import Validator, ValidatorSet
 
 ANSWER_S = 5.0
 OFFERS_S = 1.0
+_LOOKS = 10
 OFFERS_PER_PEER = 8
 ATTEMPTS = 5
 AT_ONCE = 4
@@ -109,10 +110,7 @@ class StateSync:
         """A state later than our `own` block; None when nobody offers one that can be verified."""
         above = max(own.header.height if own else 0, self.named[0] if self.named else 0)
         for _attempt in range(ATTEMPTS):
-            self._offers.clear()
-            for peer in self.peers():
-                self.send(peer, SnapshotsWanted())
-            await asyncio.sleep(OFFERS_S)
+            await self._gather_offers()
             for offer in self._best_first():
                 if offer in self._refused or offer.height <= above:
                     continue
@@ -120,6 +118,17 @@ class StateSync:
                 if synced is not None:
                     return synced
         return None
+
+    async def _gather_offers(self) -> None:
+        """Ask whoever is connected, and whoever connects meanwhile."""
+        self._offers.clear()
+        asked: list[Peer] = []
+        for _ in range(_LOOKS):
+            for peer in self.peers():
+                if peer not in asked:
+                    asked.append(peer)
+                    self.send(peer, SnapshotsWanted())
+            await asyncio.sleep(OFFERS_S / _LOOKS)
 
     def _best_first(self) -> list[SnapshotOffered]:
         return sorted(self._offers, key=lambda one: (one.height, len(self._offers[one])), reverse=True)

@@ -85,11 +85,21 @@ def test_evidence_expires_only_when_older_than_both_limits() -> None:
         check(evidence(height=4), Past(height=12))
 
 
+def test_node_that_took_a_snapshot_over_judges_evidence_from_before_it() -> None:
+    synced = Past(base=10)
+    check(evidence(height=9), synced)
+    check_block([evidence(0, height=6), evidence(1, height=9)], synced)
+    with pytest.raises(EvidenceError):
+        check(replace(evidence(height=9), vote_b=replace(evidence().vote_b, signature=bytes(64))), synced)
+    with pytest.raises(EvidenceError):
+        check(replace(evidence(height=9), validator_power=11), synced)
+
+
 def test_evidence_of_the_future_or_of_a_pruned_block_does_not_count() -> None:
     with pytest.raises(DoesNotCount, match="we are at"):
         check(evidence(height=11), Past())
     with pytest.raises(DoesNotCount, match="do not hold"):
-        check(evidence(height=9), Past(base=10))
+        check(evidence(height=4), Past(base=10))
 
 
 def test_same_validator_counts_once_whatever_the_height() -> None:

@@ -306,6 +306,19 @@ async def test_offer_that_most_peers_make_goes_before_a_liars(chunky: Maker, tmp
     assert adopts(synced, tmp_path / "fresh", chunky)
 
 
+async def test_peers_that_connect_while_offers_come_in_are_asked_too(
+    chunky: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_sync, "OFFERS_S", 0.2)
+    first, late = FakePeer("riverside", chunky), FakePeer("hillside", chunky)
+    sync = syncing(first, late)
+    came = [first]
+    sync.peers = lambda: list(came)  # type: ignore[assignment, return-value]
+    asyncio.get_running_loop().call_later(0.05, came.append, late)
+    assert adopts(await sync.run(), tmp_path / "fresh", chunky)
+    assert late.chunks_asked > 5
+
+
 async def test_peer_that_vanishes_midway_is_replaced_without_waiting_for_it(
     chunky: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
