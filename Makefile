@@ -44,15 +44,27 @@ $(TOOLS)/versitygw:
 .PHONY: tools
 tools: $(TOOLS)/versitygw ## build the real S3 server that the tests use
 
+COSMJS := tests/js/cosmjs
+$(COSMJS)/node_modules/.installed: $(COSMJS)/package.json $(COSMJS)/package-lock.json
+	@command -v npm >/dev/null 2>&1 || { echo "The tests need Node 18 or newer and npm: run \`make system-deps\`, or install them." >&2; exit 1; }
+	@echo "Installing the npm client that judges the validators' RPC ..."
+	@cd $(COSMJS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: cosmjs
+cosmjs: $(COSMJS)/node_modules/.installed ## install the npm client that judges the validators' RPC
+
 .PHONY: browser
 browser:
 	@$(PY) -m tests.browser
 
 .PHONY: system-deps
-system-deps: ## install what tests need: Debian packages (root), Go tools
+system-deps: ## install what tests need: Debian packages (root), Go tools, npm modules
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$(sed 's/#.*//' deploy/debian-packages.txt)
-	$(MAKE) tools
+	@command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm
+	$(MAKE) tools cosmjs
 
 .PHONY: lock
 lock: ## pin requirements*.in with hashes (needs uv)
@@ -77,11 +89,11 @@ lint: $(VENV)/.dev ## ruff, mypy and the import rules
 	$(VENV)/bin/mypy salus accounts ledger storage wallet mobile_api interop oversight
 
 .PHONY: test
-test: $(VENV)/.dev tools browser lint ## the whole suite: lint, units, real processes, real browser
+test: $(VENV)/.dev tools cosmjs browser lint ## the whole suite: lint, units, real processes, real browser
 	$(PY) -m pytest -m "not full"
 
 .PHONY: test-full
-test-full: $(VENV)/.dev tools browser ## the long matrices, schedules and soaks
+test-full: $(VENV)/.dev tools cosmjs browser ## the long matrices, schedules and soaks
 	$(PY) -m pytest -m full
 
 .PHONY: simulate
@@ -101,6 +113,14 @@ bench-journey: $(VENV)/.dev browser ## approve tap to first paint at the bedside
 .PHONY: bench-storage
 bench-storage: $(VENV)/.dev ## put and get, MB/s
 	$(PY) -m bench.storage
+
+.PHONY: bench-events
+bench-events: $(VENV)/.dev ## memory, time and search of the index of events
+	$(PY) -m bench.event_index
+
+.PHONY: bench-sync
+bench-sync: $(VENV)/.dev ## seconds until a fresh validator has joined a ledger of 100,000 blocks
+	$(PY) -m bench.state_sync
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev browser ## take every page's picture into docs/img

@@ -85,6 +85,12 @@ STATES: dict[str, Promise] = {
     "anchored": _("On the ledger"),
     "failed": _("Failed"),
 }
+# The patient's word on a record that a hospital sent.
+ANSWERS: dict[str, Promise] = {
+    "signed": _("Acknowledged, on its way to the ledger"),
+    "acknowledged": _("Acknowledged"),
+    "disputed": _("Not the patient's"),
+}
 DEVICES: dict[str, Promise] = {
     "pending": _("Being registered"),
     "registered": _("Registered"),
@@ -115,6 +121,7 @@ WORDS = {
     "role": ROLES,
     "state": STATES,
     "part": PARTS,
+    "answer": ANSWERS,
     "device": DEVICES,
     "did": DIDS,
 }

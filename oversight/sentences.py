@@ -4,6 +4,7 @@ The ledger names nobody: a patient is a pairwise pseudonym, requester and organi
 commitments. The sentences say so rather than pretending to know more.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+
+from oversight.standing import Step
 
 Body = Mapping[str, Any]
 
@@ -39,7 +42,61 @@ CHANGES: dict[str, Promise] = {
     "leave": gettext_lazy("An organisation proposed that a validator leaves"),
     "power": gettext_lazy("An organisation proposed another voting power for a validator"),
     "rotate": gettext_lazy("An organisation proposed a new key for a validator"),
+    "candidate": gettext_lazy("An organisation proposed a candidate for the election of validators"),
+    "election": gettext_lazy("An organisation proposed how validators are elected"),
 }
+
+
+TYPES: dict[str, Promise] = {
+    "OrganisationRegistered": gettext_lazy("Organisations registered"),
+    "DidRegistered": gettext_lazy("Pseudonyms registered"),
+    "DidRotated": gettext_lazy("Changes of keys"),
+    "ClinicianRegistered": gettext_lazy("Clinicians' credentials registered"),
+    "ClinicianRevoked": gettext_lazy("Clinicians' credentials revoked"),
+    "RecordAnchored": gettext_lazy("Records anchored"),
+    "ConsentGranted": gettext_lazy("Permissions given"),
+    "ConsentRevoked": gettext_lazy("Permissions stopped"),
+    "AccessOpened": gettext_lazy("Openings of records"),
+    "GovernanceProposed": gettext_lazy("Proposals"),
+    "GovernanceVoted": gettext_lazy("Votes on proposals"),
+    "CheckpointRequested": gettext_lazy("Requests for a fresh block"),
+}
+_TYPE_OF_EVENT = {
+    "checkpoint": "CheckpointRequested",
+    "governance_accepted": "GovernanceVoted",
+    "governance_void": "GovernanceVoted",
+}
+_OF_BLOCKS = ("validator_punished",)
+"""Events of blocks, not of transactions."""
+STEPS: dict[str, Promise] = {
+    "joined": gettext_lazy("Joined at block %(height)s with power %(power)s"),
+    "left": gettext_lazy("Left at block %(height)s"),
+    "rotated_to": gettext_lazy("Replaced its key at block %(height)s"),
+    "rotated_from": gettext_lazy("New key of a validator since block %(height)s"),
+    "faulty": gettext_lazy("Voted twice for one place; without power since block %(height)s"),
+    "power": gettext_lazy("Power changed from %(before)s to %(power)s at block %(height)s"),
+}
+
+
+def type_words(type_: str) -> str:
+    """What transactions of this type are called in a list; an unknown type by its own name."""
+    return str(TYPES.get(type_, type_))
+
+
+def by_type(event_counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Transactions by type in words, the most frequent first, from counts of events."""
+    counts: Counter[str] = Counter()
+    for event, count in event_counts.items():
+        if event not in _OF_BLOCKS:
+            type_ = _TYPE_OF_EVENT.get(event) or "".join(word.title() for word in event.split("_"))
+            counts[type_] += count
+    return [(type_words(type_), count) for type_, count in counts.most_common()]
+
+
+def step_words(step: Step) -> str:
+    """One step of a validator's history."""
+    told = {"height": step.height, "power": step.power, "before": step.before}
+    return str(STEPS[step.kind]) % told
 
 
 def short(text: str) -> str:
@@ -91,6 +148,32 @@ def _anchored(body: Body) -> Sentence:
     )
 
 
+def _acknowledged(body: Body) -> Sentence:
+    count = len(body["anchors"])
+    title = ngettext(
+        "A patient acknowledged %(n)s record as theirs",
+        "A patient acknowledged %(n)s records as theirs",
+        count,
+    ) % {"n": count}
+    return Sentence(title, [(_("Pseudonym"), short(body["subject"]))])
+
+
+def _audited(body: Body) -> Sentence:
+    title = (
+        _("An organisation audited another's record: it passed")
+        if body["outcome"] == "passed"
+        else _("An organisation audited another's record: it failed")
+    )
+    return Sentence(title, [(_("Organisation"), short(body["author"]))])
+
+
+def _renewed(body: Body) -> Sentence:
+    return Sentence(
+        _("A candidate showed that it follows the ledger"),
+        [(_("Key"), short(body["public"])), (_("Epoch"), str(body["epoch"]))],
+    )
+
+
 def _granted(body: Body) -> Sentence:
     count = body["handles"]
     title = ngettext(
@@ -126,10 +209,12 @@ def _proposed(body: Body) -> Sentence:
     change = body["change"]
     title = CHANGES.get(change["kind"])
     named = [(_("Validator"), change["moniker"])] if "moniker" in change else []
+    key = [(_("Key"), short(change["public"]))] if "public" in change else []
     power = [(_("Voting power"), str(change["power"]))] if "power" in change else []
+    every = [(_("Blocks in an epoch"), str(change["every"]))] if "every" in change else []
     return Sentence(
         str(title) if title else _("An organisation proposed a change of the validators"),
-        [*named, (_("Key"), short(change["public"])), *power, (_("Proposal"), body["proposal"])],
+        [*named, *key, *power, *every, (_("Proposal"), body["proposal"])],
         [(_("Votes are taken until"), body["not_after"])],
     )
 
@@ -156,12 +241,15 @@ TELL: dict[str, Callable[[Body], Sentence]] = {
     "ClinicianRegistered": _clinician,
     "ClinicianRevoked": _clinician_revoked,
     "RecordAnchored": _anchored,
+    "RecordAcknowledged": _acknowledged,
+    "RecordAudited": _audited,
     "ConsentGranted": _granted,
     "ConsentRevoked": _revoked,
     "AccessOpened": _opened,
     "GovernanceProposed": _proposed,
     "GovernanceVoted": _voted,
     "CheckpointRequested": _checkpoint,
+    "CandidacyRenewed": _renewed,
 }
 
 

@@ -36,12 +36,18 @@ from wallet.selectors import (
     patient_find_by_identifier,
     patient_profile,
     records_for_patient,
+    records_new,
     request_detail_for_patient,
     requests_for_organisation,
     requests_for_patient,
     requests_for_requester,
     uploads_for_organisation,
     who_looked,
+)
+from wallet.services.acknowledgements import (
+    records_acknowledge_custodial,
+    records_acknowledge_self_held,
+    records_dispute,
 )
 from wallet.services.approvals import request_approve_self_held
 from wallet.services.checkpoint import ledger_checkpoint
@@ -82,6 +88,7 @@ from wallet.shapes import (
     Identifier,
     IngestedRecord,
     Narrowing,
+    NewRecords,
     OrganisationRef,
     OwnRecord,
     OwnRecordKey,
@@ -117,6 +124,7 @@ __all__ = [
     "KeyUnavailable",
     "LedgerDown",
     "Narrowing",
+    "NewRecords",
     "NoConsent",
     "NotFound",
     "OrganisationRef",
@@ -176,8 +184,12 @@ __all__ = [
     "record_manifest",
     "record_open_own",
     "record_open_own_custodial",
+    "records_acknowledge_custodial",
+    "records_acknowledge_self_held",
+    "records_dispute",
     "records_for_patient",
     "records_ingest",
+    "records_new",
     "request_approve_custodial",
     "request_approve_self_held",
     "request_create",

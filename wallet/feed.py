@@ -35,6 +35,8 @@ class FeedKind(enum.StrEnum):
     ACCESS_OPENED = "access.opened"  # patient: consent_id, tx_hash
     RECORD_ADDED = "record.added"  # patient: record_id
     RECORD_FAILED = "record.failed"  # patient: record_id
+    RECORDS_ACKNOWLEDGED = "records.acknowledged"  # patient: tx_hash
+    ACKNOWLEDGEMENT_FAILED = "acknowledgement.failed"  # patient: tx_hash
     KEYS_REGISTERED = "keys.registered"  # patient: did, organisation_id
     KEYS_FAILED = "keys.failed"  # patient: did, organisation_id
     DEVICE_REGISTERED = "device.registered"  # clinician: did

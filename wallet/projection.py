@@ -44,6 +44,7 @@ def mirror_reset() -> None:
     ClinicianDevice.objects.filter(state=LedgerState.REGISTERED).update(state=LedgerState.PENDING)
     ClinicianDevice.objects.update(registration_tx="")
     Record.objects.filter(state=Record.State.ANCHORED).update(state=Record.State.ANCHORING)
+    Record.objects.filter(answer=Record.Answer.ACKNOWLEDGED).update(answer=Record.Answer.SIGNED)
     Grant.objects.filter(state=Grant.State.ACTIVE).update(state=Grant.State.SIGNED)
 
 
@@ -97,6 +98,14 @@ def _record_anchored(event: LedgerEvent) -> None:
     )
 
 
+def _records_acknowledged(event: LedgerEvent) -> None:
+    named = Record.objects.filter(anchor__in=event.body["anchors"], recipient=event.body["subject"])
+    owner = named.values_list("patient_id", flat=True).first()
+    named.update(answer=Record.Answer.ACKNOWLEDGED)
+    payload = {"tx_hash": event.tx_hash}
+    feed_append(person_id=owner, kind=FeedKind.RECORDS_ACKNOWLEDGED, once=event.tx_hash, payload=payload)
+
+
 def _consent_granted(event: LedgerEvent) -> None:
     body = event.body
     same = ("subject", "artefact", "handles_root", "valid_from", "valid_until", "max_opens", "custody")
@@ -144,6 +153,7 @@ _HANDLERS: dict[str, Callable[[LedgerEvent], None]] = {
     "ClinicianRegistered": _clinician_registered,
     "ClinicianRevoked": _clinician_revoked,
     "RecordAnchored": _record_anchored,
+    "RecordAcknowledged": _records_acknowledged,
     "ConsentGranted": _consent_granted,
     "ConsentRevoked": _consent_revoked,
     "AccessOpened": _access_opened,

@@ -30,6 +30,7 @@ from wallet.shapes import (
     ConsentView,
     GrantDetail,
     GrantedRecord,
+    NewRecords,
     OrganisationRef,
     PatientProfile,
     RecordOffer,
@@ -109,6 +110,27 @@ def records_for_patient(*, person_id: uuid.UUID) -> list[RecordView]:
     """All records of the patient, newest period first."""
     mine = Record.objects.filter(patient_id=person_id)
     return record_views(mine.order_by("-period_end", "-period_start", "type", "id"))
+
+
+def records_new(*, person_id: uuid.UUID) -> list[NewRecords]:
+    """What waits for the patient's word, by source in the order of names, newest period first."""
+    waiting = Record.objects.filter(
+        patient_id=person_id, state=Record.State.ANCHORED, answer=Record.Answer.NONE
+    )
+    grouped: dict[tuple[uuid.UUID, str], list[Record]] = {}
+    for record in waiting.order_by("-period_end", "-period_start", "type", "id"):
+        grouped.setdefault((record.source_id, record.recipient), []).append(record)
+    known = all_organisations()
+    found = [
+        NewRecords(
+            source=known[source_id],
+            subject=recipient,
+            records=[record_view(record, known) for record in records],
+            anchors=[record.anchor for record in records],
+        )
+        for (source_id, recipient), records in grouped.items()
+    ]
+    return sorted(found, key=lambda each: (each.source.name, each.subject))
 
 
 def uploads_for_organisation(*, organisation_id: uuid.UUID, limit: int = 100) -> list[UploadView]:

@@ -126,6 +126,8 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     """A record's metadata; never its content.
 
     `state`: `awaiting_key` (the patient has no keys yet), `anchoring`, `anchored`, `failed` (see `reason`).
+    `answer`: the patient's word on it: "" (not asked or not answered), `signed` (on its way to the ledger),
+    `acknowledged`, `disputed` (it is not theirs).
     """
 
     record_id: str
@@ -141,7 +143,18 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     manifest: str
     state: str
     reason: str
+    answer: str
     created_at: int
+
+
+class NewRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of one source that wait for the patient's word. `subject` is the DID that acknowledges them,
+    `anchors` are their anchors in the order of `records`."""
+
+    source: OrganisationRef
+    subject: str
+    records: list[RecordView]
+    anchors: list[str]
 
 
 class UploadView(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ def record_view(record: Record, known: Organisations | None = None) -> RecordVie
         manifest=record.manifest,
         state=str(record.state),
         reason=record.reason,
+        answer=str(record.answer),
         created_at=record.created_at,
     )
 

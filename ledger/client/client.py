@@ -6,10 +6,11 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from ledger.client.blocks import signers, summaries
 from ledger.client.errors import LedgerError, LedgerUnavailable, NotFound, ProofInvalid
 from ledger.client.transport import Transport, Unanswered
 from ledger.client.types import (
@@ -18,8 +19,10 @@ from ledger.client.types import (
     BlockTx,
     CommittedTx,
     Cursor,
+    EventCounts,
     LedgerEvent,
     LedgerStatus,
+    TxDetail,
     ValidatorInfo,
     VerifiedValue,
 )
@@ -27,13 +30,21 @@ from ledger.client.verify import ProvenBlock, ProvenRange, Trust, address_hex
 from ledger.light.errors import NoSuchBlock, ProviderError
 from ledger.light.light_json import light_block_to_json
 from ledger.light.rpc import RpcProvider
-from ledger.types.commit import BlockIDFlag
 from ledger.types.genesis import Genesis
-from ledger.types.rpc_json import JsonShapeError, integer_of, time_from_text
+from ledger.types.rpc_json import (
+    JsonShapeError,
+    base64_bytes,
+    commit_from_json,
+    header_from_json,
+    integer_of,
+    proof_from_json,
+    time_from_text,
+)
 
 LEAST_TURN_S = 0.5
 """How long one validator has at least to see a transaction committed before the next one is asked, too."""
 QUERY_WAIT_MS = 2_000
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError)
 MAX_PAGE = 100
 
 
@@ -201,8 +212,9 @@ class LedgerClient:
             address = address_hex(member.public_key)
             url, status = by_address.get(address, ("", None))
             height = _height(status["sync_info"]) if status else 0
-            name = self._trust.names.get(address) or self._joined_name(address)
-            found.append(ValidatorInfo(address, name, member.power, status is not None, height, url))
+            found.append(
+                ValidatorInfo(address, self.name_of(address), member.power, status is not None, height, url)
+            )
         return found
 
     def blocks(self, before: int | None = None, limit: int = 20) -> list[BlockSummary]:
@@ -211,21 +223,77 @@ class LedgerClient:
         first = max(1, newest - min(limit, MAX_PAGE) + 1)
         if newest < first:
             return []
-        proven = self._range(first, newest, full=False)
-        return [_summary(block) for block in reversed(proven.blocks)]
+        return summaries(self._range(first, newest, full=False))[::-1]
 
     def block(self, height: int) -> BlockDetail:
         """One verified block with its transactions. Raises NotFound beyond the chain's end."""
         proven = self._range(height, height, full=True)
-        if not proven.blocks or proven.commit is None:
+        if not proven.blocks:
             raise NotFound(f"no block {height}")
-        signed = (
-            slot.validator_address.hex().upper()
-            for slot in proven.commit.signatures
-            if slot.flag is BlockIDFlag.COMMIT
-        )
         txs = tuple(BlockTx(_hash(wire), _body(wire)) for wire in proven.blocks[0].txs)
-        return BlockDetail(_summary(proven.blocks[0]), txs, tuple(signed), proven.commit.round)
+        return BlockDetail(summaries(proven)[0], txs)
+
+    def transaction(self, tx_hash: str) -> TxDetail:
+        """A committed transaction, its inclusion proven. Raises NotFound."""
+        bundle = self.proof_bundle(tx_hash)
+        wire, proof = base64_bytes(bundle["tx"]), proof_from_json(bundle["proof"])
+        commit = commit_from_json(bundle["signed_header"]["commit"])
+        return TxDetail(
+            self._trust.committed_tx(bundle, wire),
+            _body(wire),
+            len(wire),
+            proof.total,
+            len(proof.aunts),
+            signers(commit),
+            len(commit.signatures),
+        )
+
+    def height_of(self, block_hash: str) -> int:
+        """The height of the block with this header hash. Raises NotFound."""
+
+        def check(answer: Any) -> int:
+            try:
+                header = None if answer["header"] is None else header_from_json(answer["header"])
+            except _MALFORMED as error:
+                raise ProofInvalid("that answered", "a header", type(error).__name__) from error
+            if header is None:
+                raise NotFound(f"no block {block_hash}")
+            if header.hash.hex().upper() != block_hash.upper():
+                raise ProofInvalid("that answered", "the header asked for", "another one")
+            return header.height
+
+        height = self._transport.ask("header_by_hash", {"hash": _base64(bytes.fromhex(block_hash))}, check)
+        if self.block(height).summary.hash != block_hash.upper():
+            raise NotFound(f"no block {block_hash}")
+        return height
+
+    def blocks_with_faults(self, limit: int = 100) -> list[BlockSummary]:
+        """Blocks that hold evidence, newest first. Each is verified; that there are no others is what the
+        validators say, and one honest one among those that answer is enough."""
+        params = {"query": "validator_punished EXISTS", "per_page": str(limit)}
+        heights: set[int] = set()
+        for answer in self._of_each("block_search", params):
+            with contextlib.suppress(*_MALFORMED):
+                heights |= {integer_of(each["block"]["header"]["height"]) for each in answer["blocks"]}
+        found = (self.blocks(before=height + 1, limit=1) for height in sorted(heights, reverse=True)[:limit])
+        return [block for page in found for block in page if block.faults]
+
+    def event_counts(self) -> EventCounts:
+        """How many events of each type there are. Raises LedgerUnavailable when nobody answers."""
+        answers = []
+        for answer in self._of_each("event_counts", {}):
+            with contextlib.suppress(*_MALFORMED):
+                counts = {str(type_): integer_of(count) for type_, count in answer["counts"].items()}
+                answers.append((integer_of(answer["height"]), integer_of(answer["from"]), counts))
+        if not answers:
+            raise LedgerUnavailable("no validator counts its events")
+        height, first, counts = max(answers, key=lambda each: (answers.count(each), each[0]))
+        agreeing = answers.count((height, first, counts))
+        return EventCounts(counts, first, height, agreeing, len(answers))
+
+    def name_of(self, address: str) -> str:
+        """A validator's name: the genesis' or that under which it joined; its address when it has none."""
+        return self._trust.names.get(address) or self._joined_name(address)
 
     def close(self) -> None:
         """Close the kept-alive connections."""
@@ -239,7 +307,7 @@ class LedgerClient:
     # --- inside -------------------------------------------------------------------------------
 
     def _range(self, first: int, last: int, full: bool) -> ProvenRange:
-        params = {"from": first, "to": last, "full": full}
+        params = {"from": first, "to": last, "full": full, "signed": True}
         return self._transport.ask(
             "chain_range", params, lambda answer: self._trust.blocks(answer, first, full)
         )
@@ -252,13 +320,25 @@ class LedgerClient:
             self._seen_height = max(self._seen_height, height)
 
     def _statuses(self) -> dict[str, dict[str, Any] | None]:
+        """What each validator says of itself, by its address; a thin node tells it of those it reaches."""
         found: dict[str, dict[str, Any] | None] = {}
         for address in self._transport.addresses:
             try:
-                found[address] = _checked(self._transport.call(address, "status", {}))
-            except (Unanswered, NotFound, ProofInvalid):
+                status = _checked(self._transport.call(address, "status", {}))
+                reached = status.get("validators_reached")
+                if isinstance(reached, list):
+                    found |= {str(each["url"]): _checked(each) for each in reached}
+                else:
+                    found[address] = status
+            except (Unanswered, NotFound, ProofInvalid, KeyError, TypeError):
                 found[address] = None
         return found
+
+    def _of_each(self, method: str, params: Mapping[str, Any]) -> Iterator[Any]:
+        """What each validator answers, unverified; those that do not are left out."""
+        for address in self._transport.addresses:
+            with contextlib.suppress(Unanswered, NotFound):
+                yield self._transport.call(address, method, params)
 
     def _learn_validators(self) -> None:
         """Verify the newest header, whose validators may be others than those known."""
@@ -308,18 +388,6 @@ def _events(block: ProvenBlock) -> list[LedgerEvent]:
         LedgerEvent(Cursor(header.height, index), _hash(wire), time_ms, _body(wire), wire)
         for index, wire in enumerate(block.txs)
     ]
-
-
-def _summary(block: ProvenBlock) -> BlockSummary:
-    header = block.header
-    return BlockSummary(
-        height=header.height,
-        hash=header.hash.hex().upper(),
-        time_ms=header.time_ns // 1_000_000,
-        txs=len(block.txs),
-        proposer=header.proposer_address.hex().upper(),
-        app_hash=header.app_hash.hex().upper(),
-    )
 
 
 def _body(wire: bytes) -> dict[str, Any]:

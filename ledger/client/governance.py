@@ -129,7 +129,8 @@ class Governance:
         genesis = {each.public_key: each.power for each in self._genesis.validators}
         height = self._client.status().height + 1
         consortium = Consortium(genesis, electors)
-        return Context(self._view, Moment.of_block(now_ms), height, self._genesis.chain_id, consortium)
+        moment, chain_id = Moment.of_block(now_ms), self._genesis.chain_id
+        return Context(self._view, moment, height, chain_id, consortium, nonce_used=lambda name: False)
 
     def _members(self) -> Members:
         return latest_members(self._view, {each.public_key: each.power for each in self._genesis.validators})

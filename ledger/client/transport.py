@@ -79,7 +79,7 @@ class Transport:
         if not isinstance(answer, dict):
             raise Unanswered(f"{address}: not a JSON-RPC answer")
         if (refused := answer.get("error")) is not None:
-            raise _error(address, refused)
+            raise error_of(address, refused)
         return answer.get("result")
 
     def prefer_next(self) -> None:
@@ -110,7 +110,8 @@ class Transport:
         return LedgerUnavailable("no validator gave an answer: " + "; ".join(str(each) for each in troubles))
 
 
-def _error(address: str, error: Any) -> Exception:
+def error_of(address: str, error: Any) -> Exception:
+    """A JSON-RPC error as what it means to us: TxRejected, NotFound or Unanswered."""
     code = error.get("code") if isinstance(error, dict) else None
     data = str(error.get("data", "")) if isinstance(error, dict) else ""
     if code == REJECTED:

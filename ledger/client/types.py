@@ -86,8 +86,28 @@ class LedgerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Evidence in a block that a validator (`address`) signed two votes for one place.
+
+    `height` and `round` are that place, `vote` is "prevote" or "precommit", `time_ms` its header time;
+    `blocks` are the hashes that it voted for, empty for nil.
+    """
+
+    address: str
+    height: int
+    round: int
+    vote: str
+    power: int
+    time_ms: int
+    blocks: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class BlockSummary:
-    """One line of the block list."""
+    """One line of the block list. `app_hash` is the state's root before this block's own transactions.
+
+    `signed_by` are the addresses of those who signed its commit, out of `slots` validators, in `round`.
+    """
 
     height: int
     hash: str
@@ -95,6 +115,10 @@ class BlockSummary:
     txs: int
     proposer: str
     app_hash: str
+    round: int = 0
+    slots: int = 0
+    signed_by: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +131,38 @@ class BlockTx:
 
 @dataclass(frozen=True, slots=True)
 class BlockDetail:
-    """One verified block: summary, transactions, and the addresses of those who signed its commit."""
+    """One verified block: its summary and its transactions."""
 
     summary: BlockSummary
     transactions: tuple[BlockTx, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TxDetail:
+    """A transaction, the block that holds it, and how far its proof of inclusion reached.
+
+    `steps` hashes lead from it, as number `index` (from 0) of `total`, to the block's data hash.
+    """
+
+    committed: CommittedTx
+    body: dict[str, Any]
+    size: int
+    total: int
+    steps: int
     signed_by: tuple[str, ...]
-    round: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """How many events of each type the ledger holds, as the validators' own counts say: no proof covers it.
+
+    `agreeing` of the `asked` validators that answered give these very counts up to block `height`; the counts
+    begin at block `first`, which is later than 1 where old blocks were pruned.
+    """
+
+    counts: dict[str, int]
+    first: int
+    height: int
+    agreeing: int
+    asked: int

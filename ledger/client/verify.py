@@ -6,6 +6,8 @@ Rules
   absent, when its ICS-23 proof leads to the header's `app_hash`.
 - In a range each header names the hash of the one before, so one commit at the end vouches for all, and none
   can be left out.
+- What a block says about its evidence and about who signed the block before counts when its header commits
+  to it.
 - Anything malformed is the validator's fault: ProofInvalid.
 """
 
@@ -22,6 +24,7 @@ from ledger.light.proof import verify_inclusion
 from ledger.light.provider import Provider
 from ledger.machine.proofs import ProofError, verify_absence, verify_presence
 from ledger.types.block import Commit, Header, data_hash
+from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.genesis import Genesis
 from ledger.types.ids import sha256
 from ledger.types.merkle import root
@@ -40,10 +43,15 @@ _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError, Proto
 
 @dataclass(frozen=True)
 class ProvenBlock:
-    """A verified header with its transactions (`full`) or their hashes."""
+    """A verified header with its transactions (`full`) or their hashes.
+
+    `last_commit` and `evidence` are there when they were asked for (`signed`).
+    """
 
     header: Header
     txs: tuple[bytes, ...]
+    last_commit: Commit | None = None
+    evidence: tuple[DuplicateVoteEvidence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,27 +62,12 @@ class ProvenRange:
     commit: Commit | None
 
 
-class Trust:
-    """What a client believes: the genesis, and the validators that it leads to."""
-
-    def __init__(self, genesis: Genesis, sources: Callable[[], Sequence[Provider]] = tuple) -> None:
-        self.chain_id = genesis.chain_id
-        self._validators = TrustedValidators(genesis, sources)
-        self.names = {address_hex(each.public_key): each.name for each in genesis.validators}
-
-    @property
-    def validators(self) -> ValidatorSet:
-        """The newest validators known."""
-        return self._validators.latest
-
-    @property
-    def faulty(self) -> int:
-        """How many validators may lie without harm: f of 3f + 1."""
-        return (len(self.validators) - 1) // 3
+class Checks:
+    """Answers checked against headers. Which headers count, `check_signed` of a subclass decides."""
 
     def check_signed(self, header: Header, commit: Commit) -> None:
-        """Raises ProofInvalid unless more than two thirds of its height's validators signed this header."""
-        self._validators.check_signed(header, commit)
+        """Raises ProofInvalid unless this header counts, `commit` vouching for it."""
+        raise NotImplementedError
 
     def signed_header(self, answer: Mapping[str, Any]) -> Header:
         """The header that an answer of the `commit` route holds."""
@@ -123,7 +116,8 @@ class Trust:
             if not headers:
                 return ProvenRange((), None)
             commit = Commit.decode(base64_bytes(answer["commit"]))
-            found = tuple(ProvenBlock(*pair) for pair in zip(headers, txs, strict=True))
+            signed = _signed(answer, len(headers))
+            found = tuple(ProvenBlock(*each) for each in zip(headers, txs, *signed, strict=True))
         except _MALFORMED as error:
             raise _lie("a range of headers", repr(error)) from error
         self.check_signed(headers[-1], commit)
@@ -131,12 +125,59 @@ class Trust:
         for block in found:
             if (data_hash(block.txs) if full else root(block.txs)) != block.header.data_hash:
                 raise _lie(f"the transactions of block {block.header.height}", "others")
+            _check_signed_parts(block)
         return ProvenRange(found, commit)
 
     def _signed_header(self, value: Mapping[str, Any]) -> Header:
         header = header_from_json(value["header"])
         self.check_signed(header, commit_from_json(value["commit"]))
         return header
+
+
+class Trust(Checks):
+    """What a client believes: the genesis, and the validators that it leads to."""
+
+    def __init__(self, genesis: Genesis, sources: Callable[[], Sequence[Provider]] = tuple) -> None:
+        self.chain_id = genesis.chain_id
+        self._validators = TrustedValidators(genesis, sources)
+        self.names = {address_hex(each.public_key): each.name for each in genesis.validators}
+
+    @property
+    def validators(self) -> ValidatorSet:
+        """The newest validators known."""
+        return self._validators.latest
+
+    @property
+    def faulty(self) -> int:
+        """How many validators may lie without harm: f of 3f + 1."""
+        return (len(self.validators) - 1) // 3
+
+    def check_signed(self, header: Header, commit: Commit) -> None:
+        """Raises ProofInvalid unless more than two thirds of its height's validators signed this header."""
+        self._validators.check_signed(header, commit)
+
+
+def _signed(
+    answer: Mapping[str, Any], count: int
+) -> tuple[Sequence[Commit | None], Sequence[tuple[DuplicateVoteEvidence, ...]]]:
+    """The last commits and the evidence of a range answer; nothing for each block when it has none."""
+    if "last_commits" not in answer:
+        return [None] * count, [()] * count
+    commits = [Commit.decode(base64_bytes(commit)) for commit in answer["last_commits"]]
+    evidence = [
+        tuple(DuplicateVoteEvidence.decode(base64_bytes(piece)) for piece in pieces)
+        for pieces in answer["evidence"]
+    ]
+    return commits, evidence
+
+
+def _check_signed_parts(block: ProvenBlock) -> None:
+    if block.last_commit is None:
+        return
+    if block.last_commit.hash != block.header.last_commit_hash:
+        raise _lie(f"the last commit in block {block.header.height}", "another one")
+    if root([piece.encode() for piece in block.evidence]) != block.header.evidence_hash:
+        raise _lie(f"the evidence in block {block.header.height}", "other evidence")
 
 
 def _check_links(headers: list[Header], first: int) -> None:

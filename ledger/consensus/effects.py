@@ -20,8 +20,8 @@ class MakeBlock:
 
 @dataclass(frozen=True, slots=True)
 class SignProposal:
-    """Set `time_ns` to the clock, sign, write to the WAL and sync, feed back as `ProposalReceived` (with
-    `BlockKnown` if not fed yet), then broadcast it with the block's parts."""
+    """Set `time_ns` to the clock, sign, write to the WAL and sync, feed back as `ProposalReceived`, then
+    broadcast it with the block, which was fed as `BlockMade` or `BlockKnown` before."""
 
     proposal: Proposal
 

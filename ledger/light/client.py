@@ -15,7 +15,14 @@ from enum import Enum
 
 from ledger.light import predicates
 from ledger.light.detector import Testimony, examine
-from ledger.light.errors import HeaderRefused, NotConfirmed, NothingTrusted, ProviderError
+from ledger.light.errors import (
+    HeaderRefused,
+    LightClientError,
+    NotConfirmed,
+    NothingTrusted,
+    ProviderError,
+    ProviderLied,
+)
 from ledger.light.path import Way, accepted, backwards, sequential, skipping
 from ledger.light.provider import Provider, fetch, walk
 from ledger.light.store import TrustedStore, above, at_or_below
@@ -34,6 +41,7 @@ class LightClient:
     """Verified blocks of one chain. Not thread-safe.
 
     `clock` answers nanoseconds since 1970. `store` holds what is trusted; an empty one is filled by `start`.
+    `dropped` hears of each provider that is given up, and why.
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class LightClient:
         options: Options,
         clock: Callable[[], int],
         mode: Mode = Mode.SKIPPING,
+        dropped: Callable[[Provider, LightClientError], None] = lambda provider, why: None,
     ) -> None:
         self.primary = primary
         self.witnesses = list(witnesses)
@@ -52,6 +61,7 @@ class LightClient:
         self._options = options
         self._clock = clock
         self._mode = mode
+        self._dropped = dropped
 
     def start(self, root: TrustedState) -> LightBlock:
         """Trust the primary's first block above `root`, which is trusted by other means (the genesis, say).
@@ -86,7 +96,8 @@ class LightClient:
         while True:
             try:
                 return self._verify_to(height, now_ns)
-            except (HeaderRefused, ProviderError):
+            except (HeaderRefused, ProviderError) as error:
+                self._dropped(self.primary, error)
                 if not self.witnesses:
                     raise
                 self.primary = self.witnesses.pop(0)
@@ -121,7 +132,10 @@ class LightClient:
     def _keep(self, trace: Sequence[LightBlock], now_ns: int) -> LightBlock:
         """Keep `trace` once a witness confirms its last block. Raises AttackDetected or NotConfirmed."""
         said = [(each, examine(trace, each, self._options, now_ns)) for each in self.witnesses]
-        self.witnesses = [each for each, testimony in said if testimony is not Testimony.FAULTY]
+        for each, testimony in said:
+            if testimony is Testimony.FAULTY:
+                self.witnesses.remove(each)
+                self._dropped(each, ProviderLied(f"{each.name} {testimony.value}"))
         if not self._alone and Testimony.CONFIRMS not in [testimony for _each, testimony in said]:
             heard = ", ".join(f"{each.name} {testimony.value}" for each, testimony in said) or "none is left"
             raise NotConfirmed(f"no witness confirms block {trace[-1].height}: {heard}")

@@ -6,9 +6,12 @@ Rules
 - PrepareProposal filters; ProcessProposal refuses a block that holds any failing transaction. So a
   transaction's inclusion in a block proves that it was valid there.
 - FinalizeBlock never raises for a transaction: should a failing one be decided, it has a code and no effect.
+- `last_commit` says which validators of the height before signed that block. It counts where there are
+  transactions only: a block without any changes nothing but by evidence.
 - `misbehaviour` lists the keys (32 bytes) of validators that a block's evidence proves to have voted twice.
 - Nothing is visible before Commit. The app hash after block H is in the header of H + 1.
 - Old versions share nodes with the new one; the last few stay for queries against the header that exists.
+- The committed pairs lie in a plain mapping, too: a rule reads in one step, only proofs walk the tree.
 """
 
 from collections import OrderedDict
@@ -16,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ledger.machine.context import Consortium, Members, Moment
-from ledger.machine.electors import electors_after
-from ledger.machine.entries import VALIDATORS_KEY, ValidatorEntry, View
+from ledger.machine.context import Consortium, LastCommit, Members, Moment
+from ledger.machine.electors import consortium_after
+from ledger.machine.entries import VALIDATORS_KEY, CandidateEntry, EpochEntry, ValidatorEntry, View
 from ledger.machine.execution import Execution, TxMemory
 from ledger.machine.genesis import genesis_state
-from ledger.machine.nonces import NonceExpiry
+from ledger.machine.nonces import NonceBook, used_by
 from ledger.machine.proofs import prove
 from ledger.machine.results import BlockResult, CheckResult, Info, QueryResult, TxResult
 from ledger.machine.rules.misbehaviour import is_punished
@@ -51,8 +54,10 @@ class _Run:
     txs: tuple[bytes, ...]
     time_ms: int
     misbehaviour: tuple[bytes, ...]
+    last_commit: tuple[tuple[bytes, bool], ...]
     results: tuple[TxResult, ...]
     changes: dict[bytes, bytes | None]
+    nonces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class _Pending:
     height: int
     time_ms: int
     tree: StateTree
-    changes: dict[bytes, bytes | None]
+    run: _Run
 
 
 class Application:
@@ -73,7 +78,8 @@ class Application:
         self._height = 0
         self._time_ms = 0
         self._tree = StateTree()
-        self._nonces = NonceExpiry()
+        self._values: dict[bytes, bytes] = {}
+        self._nonces = NonceBook()
         self._consortium = Consortium(NO_VALIDATORS)
         self._kept_versions = kept_versions
         self._versions: OrderedDict[int, StateTree] = OrderedDict()
@@ -98,7 +104,8 @@ class Application:
         """
         if self._ledger:
             raise OutOfOrder(f"init_chain on a ledger at height {self._height}")
-        self._adopt(chain_id, 0, time_ms, genesis_state(app_state), validators)
+        values = genesis_state(app_state)
+        self._adopt(chain_id, 0, time_ms, StateTree().update(values), values, NonceBook(), validators)
         return self._tree.root
 
     def check_tx(self, wire: bytes, now_ms: int) -> CheckResult:
@@ -117,10 +124,15 @@ class Application:
         return CheckResult(Code.OK, "", tx_hash(wire))
 
     def prepare_proposal(
-        self, txs: Sequence[bytes], max_bytes: int, time_ms: int, misbehaviour: Sequence[bytes] = ()
+        self,
+        txs: Sequence[bytes],
+        max_bytes: int,
+        time_ms: int,
+        misbehaviour: Sequence[bytes] = (),
+        last_commit: LastCommit = (),
     ) -> list[bytes]:
         """Those of `txs`, in order and within `max_bytes`, that pass one after another at this time."""
-        execution = self._block_execution(time_ms, misbehaviour)
+        execution = self._block_execution(time_ms, misbehaviour, last_commit if txs else None)
         chosen: list[bytes] = []
         results: list[TxResult] = []
         for wire in txs:
@@ -131,24 +143,36 @@ class Application:
                 chosen.append(wire)
                 results.append(result)
                 max_bytes -= len(wire)
-        self._last_run = _Run(tuple(chosen), time_ms, tuple(misbehaviour), tuple(results), execution.changes)
+        done = (tuple(misbehaviour), tuple(last_commit), tuple(results))
+        run = _run_of(execution, tuple(chosen), time_ms, *done)
+        self._last_run = run if chosen else None  # with none left, the block moves no epoch on
         return chosen
 
     def process_proposal(
-        self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes] = ()
+        self,
+        txs: Sequence[bytes],
+        time_ms: int,
+        misbehaviour: Sequence[bytes] = (),
+        last_commit: LastCommit = (),
     ) -> bool:
         """Whether every transaction of a proposed block passes, in its order."""
-        return all(result.code is Code.OK for result in self._run(txs, time_ms, misbehaviour).results)
+        run = self._run(txs, time_ms, misbehaviour, last_commit)
+        return all(result.code is Code.OK for result in run.results)
 
     def finalize_block(
-        self, txs: Sequence[bytes], height: int, time_ms: int, misbehaviour: Sequence[bytes] = ()
+        self,
+        txs: Sequence[bytes],
+        height: int,
+        time_ms: int,
+        misbehaviour: Sequence[bytes] = (),
+        last_commit: LastCommit = (),
     ) -> BlockResult:
         """Run a decided block; its app hash goes into the next header. Raises OutOfOrder."""
         if height != self._height + 1:
             raise OutOfOrder(f"finalize_block at height {height}; the next one is {self._height + 1}")
-        run = self._run(txs, time_ms, misbehaviour)
+        run = self._run(txs, time_ms, misbehaviour, last_commit)
         tree = self._tree.update(run.changes)
-        self._pending = _Pending(height, time_ms, tree, run.changes)
+        self._pending = _Pending(height, time_ms, tree, run)
         changed = (
             updates(self._latest(self._tree), self._latest(tree)) if VALIDATORS_KEY in run.changes else ()
         )
@@ -159,28 +183,48 @@ class Application:
         pending = self._pending
         if pending is None:
             raise OutOfOrder("commit without a finalized block")
+        changes = pending.run.changes
         self._nonces.forget(pending.time_ms)
-        self._nonces.remember((key, value) for key, value in pending.changes.items() if value is not None)
-        electors = electors_after(self._consortium.electors, pending.changes.items())
-        self._consortium = Consortium(self._consortium.validators, electors)
+        if (used := used_by(changes, pending.height)) is not None:
+            self._nonces.remember(pending.height, pending.run.nonces, used.until)
+        self._memory.forget(pending.run.txs)
+        for key, value in changes.items():
+            if value is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = value
+        self._consortium = consortium_after(self._consortium, changes.items())
         self._set(pending.height, pending.time_ms, pending.tree)
         return self.info()
 
     def validators_at(self, height: int) -> Members:
         """Power by key of the validators that decide `height`, at most two beyond the committed one."""
-        return members_at(View(self._tree.get), self._consortium.validators, height)
+        return members_at(View(self._values.get), self._consortium.validators, height)
 
     def validator_changes(self) -> tuple[int, ...]:
         """The heights from which another validator set than before decides, ascending."""
-        return View(self._tree.get).validator_changes()
+        return View(self._values.get).validator_changes()
 
     def validator(self, public: bytes) -> ValidatorEntry | None:
         """What the ledger changed about the validator with this key; None while it is the genesis' own."""
-        return View(self._tree.get).validator(public)
+        return View(self._values.get).validator(public)
 
     def is_punished(self, public: bytes) -> bool:
         """Whether the validator with this key was found at fault before: evidence against it says no more."""
-        return is_punished(View(self._tree.get), public)
+        return is_punished(View(self._values.get), public)
+
+    def candidates(self) -> tuple[str, ...]:
+        """The keys that stand for election, b64u."""
+        return View(self._values.get).candidates()
+
+    def candidate(self, public: bytes) -> CandidateEntry | None:
+        """Whose validator the one with this key is, as far as the ledger knows."""
+        return View(self._values.get).candidate(public)
+
+    def epoch(self) -> EpochEntry | None:
+        """The present epoch; None while nobody is elected."""
+        view = View(self._values.get)
+        return view.epoch() if view.election() else None
 
     def query(self, key: bytes, prove_it: bool = False, height: int = 0) -> QueryResult:
         """ABCI's Query: `query_at` with 0 for the latest height. Raises UnknownVersion."""
@@ -195,7 +239,7 @@ class Application:
 
     def snapshot(self) -> bytes:
         """The committed state as bytes; equal states give equal bytes."""
-        return encode_snapshot(self._tree, self._ledger, self._height, self._time_ms)
+        return encode_snapshot(self._values, self._nonces, self._ledger, self._height, self._time_ms)
 
     @classmethod
     def restore(
@@ -208,39 +252,63 @@ class Application:
         """An application at the snapshot's state; `validators` are the genesis'. Raises SnapshotError unless
         its root is `app_hash`.
         """
-        found, tree = decode_snapshot(snapshot, app_hash)
+        found, tree, values, nonces = decode_snapshot(snapshot, app_hash)
         application = cls(kept_versions)
-        application._adopt(found.ledger, found.height, found.time_ms, tree, validators)
+        application._adopt(found.ledger, found.height, found.time_ms, tree, values, nonces, validators)
         return application
 
-    def _run(self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes]) -> _Run:
+    def _run(
+        self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes], last_commit: LastCommit
+    ) -> _Run:
         """Results and changes; computed once though a block is proposed, checked and finalized."""
-        wanted = (tuple(txs), time_ms, tuple(misbehaviour))
+        wanted = (tuple(txs), time_ms, tuple(misbehaviour), tuple(last_commit))
         last = self._last_run
-        if last is None or (last.txs, last.time_ms, last.misbehaviour) != wanted:
-            execution = self._block_execution(time_ms, misbehaviour)
+        if last is None or (last.txs, last.time_ms, last.misbehaviour, last.last_commit) != wanted:
+            execution = self._block_execution(time_ms, misbehaviour, last_commit if txs else None)
             results = tuple([execution.run(wire) for wire in txs])
-            last = self._last_run = _Run(*wanted, results, execution.changes)
+            last = self._last_run = _run_of(execution, *wanted, results)
         return last
 
-    def _block_execution(self, time_ms: int, misbehaviour: Sequence[bytes]) -> Execution:
+    def _block_execution(
+        self, time_ms: int, misbehaviour: Sequence[bytes], last_commit: LastCommit | None
+    ) -> Execution:
+        """The start of a block; `last_commit` is None for one without transactions."""
         expired = self._nonces.expired(time_ms)
         execution = self._execution(self._height + 1, Moment.of_block(time_ms), expired)
         execution.punish(misbehaviour)
+        if last_commit is not None:
+            execution.open_block(last_commit, self._tree.root)
         return execution
 
-    def _execution(self, height: int, moment: Moment, expired: Sequence[bytes] = ()) -> Execution:
+    def _execution(self, height: int, moment: Moment, expired: Sequence[int] = ()) -> Execution:
         if not self._ledger:
             raise OutOfOrder("the application has no genesis; call init_chain first")
-        return Execution(self._tree, self._ledger, height, moment, self._memory, self._consortium, expired)
+        return Execution(
+            self._values.get,
+            self._nonces,
+            self._ledger,
+            height,
+            moment,
+            self._memory,
+            self._consortium,
+            expired,
+        )
 
     def _latest(self, tree: StateTree) -> Members:
         return latest_members(View(tree.get), self._consortium.validators)
 
-    def _adopt(self, ledger: str, height: int, time_ms: int, tree: StateTree, validators: Members) -> None:
-        self._ledger = ledger
-        self._nonces = NonceExpiry(tree.items())
-        self._consortium = Consortium(dict(validators), electors_after(frozenset(), tree.items()))
+    def _adopt(
+        self,
+        ledger: str,
+        height: int,
+        time_ms: int,
+        tree: StateTree,
+        values: dict[bytes, bytes],
+        nonces: NonceBook,
+        validators: Members,
+    ) -> None:
+        self._ledger, self._values, self._nonces = ledger, values, nonces
+        self._consortium = consortium_after(Consortium(dict(validators)), values.items())
         self._set(height, time_ms, tree)
 
     def _set(self, height: int, time_ms: int, tree: StateTree) -> None:
@@ -249,3 +317,15 @@ class Application:
         self._versions[height] = tree
         while len(self._versions) > self._kept_versions:
             self._versions.popitem(last=False)
+
+
+def _run_of(
+    execution: Execution,
+    txs: tuple[bytes, ...],
+    time_ms: int,
+    misbehaviour: tuple[bytes, ...],
+    last_commit: tuple[tuple[bytes, bool], ...],
+    results: tuple[TxResult, ...],
+) -> _Run:
+    changes = execution.end_block()
+    return _Run(txs, time_ms, misbehaviour, last_commit, results, changes, tuple(execution.nonces))

@@ -1,14 +1,14 @@
 """What a rule may know besides the state: the block's height and time. No clock, no randomness."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from ledger.machine.entries import View, Write
 from ledger.machine.results import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """Bounds of the time at which a transaction is judged, in ms.
 
     A header's time is the median of the previous commit's, so after an idle night it lies hours back: it is
@@ -36,32 +36,38 @@ class Moment:
 Members = Mapping[bytes, int]
 """Voting power by 32-byte public key."""
 
+LastCommit = Sequence[tuple[bytes, bool]]
+"""The validators of the height before, by 32-byte key, and whether the block's last commit has their vote for
+that block: CometBFT's `decided_last_commit`."""
 
-@dataclass(frozen=True, slots=True)
-class Consortium:
-    """Who runs the ledger: the validators of the genesis, and who votes on proposals (DIDs).
 
-    `electors` are those of the state before the block: an organisation that is admitted in a block votes from
-    the next one on.
+class Consortium(msgspec.Struct, frozen=True, gc=False):
+    """Who runs the ledger: the validators of the genesis, who votes on proposals and who audits (DIDs).
+
+    `electors` and `auditors` are those of the state before the block: an organisation that is admitted in a
+    block votes from the next one on.
     """
 
     validators: Members
     electors: frozenset[str] = frozenset()
+    auditors: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The state before the transaction, the moment, the block's height, the chain id and the consortium."""
+class Context(msgspec.Struct, frozen=True):
+    """The state before the transaction, the moment, the block's height, the chain id and the consortium.
+
+    `nonce_used` tells whether a nonce (`nonces.nonce_name`) was used before this transaction.
+    """
 
     view: View
     moment: Moment
     height: int
     ledger: str
     consortium: Consortium
+    nonce_used: Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What an accepted transaction changes and tells."""
 
     writes: tuple[Write, ...]

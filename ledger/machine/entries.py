@@ -1,10 +1,12 @@
 """What the state holds: one key and one struct per kind of entry, and typed reading of them.
 
 Keys are UTF-8, values JCS (docs/formats.md section 3). No entry holds personal data: DIDs are pairwise,
-commitments salted. Entries are replaced, never changed; only nonces are ever removed.
+commitments salted. Entries are replaced, never changed; only lists of nonces are ever removed. What was
+read is remembered by its very bytes, so that a key set that many transactions need is decoded once.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 import msgspec
@@ -12,7 +14,7 @@ import msgspec
 from ledger.types.did import KeySet, encode
 from ledger.types.ids import address_of
 from ledger.types.tx_change import Change
-from ledger.types.tx_fields import Custody
+from ledger.types.tx_fields import AuditOutcome, Custody
 
 
 class DidEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,10 +75,12 @@ class ConsentEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     height: int
 
 
-class NonceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`nonce/<author>/<nonce>`: remembered until header time passes `not_after`."""
+class NoncesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`nonces/<height>`: the digest of the nonces that a block used, remembered until header time passes
+    `until` (see `ledger.machine.nonces`)."""
 
-    not_after: int
+    digest: str
+    until: int
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,18 +141,97 @@ class CheckpointEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: int
 
 
+class ElectionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`election`: how validators are elected; `ledger.types.tx_change.ElectionChanges` says what is what."""
+
+    every: int
+    seats: int
+    availability: int
+    contribution: int
+
+
+class Votes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many commits a validator should have signed in this epoch, and how many it did."""
+
+    due: int
+    signed: int
+
+
+class EpochEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`epoch`: the present one, numbered from 1, since the block `first`; votes by upper-case hex address."""
+
+    number: int
+    first: int
+    votes: dict[str, Votes]
+
+
+class DrawEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`draw`: what decides which records are audited in the epoch `number`, and by which of these DIDs."""
+
+    number: int
+    seed: str
+    auditors: tuple[str, ...]
+
+
+class CandidatesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`candidates`: the keys that stand for election, whether they vote now or not, ascending."""
+
+    keys: tuple[str, ...]
+
+
+class CandidateEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`candidate/<address>`: whose validator it is, and the last epoch in which it showed that it follows."""
+
+    public: str
+    organisation: str
+    renewed: int = 0
+
+
+class ReceiptEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`receipt/<anchor>`: the patient acknowledged it in `epoch`, as number `index` of its author's.
+
+    `audit`: the last outcome, or empty.
+    """
+
+    epoch: int
+    index: int
+    audit: AuditOutcome | Literal[""] = ""
+
+
+class ContributionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`contribution/<did>`: what an organisation has done, as of `epoch`.
+
+    `acknowledged` in this epoch; `before` in the one before, of which a sample is audited now: `passed` and
+    `failed` count those. `credit` is what earlier epochs earned.
+    """
+
+    epoch: int
+    acknowledged: int = 0
+    before: int = 0
+    passed: int = 0
+    failed: int = 0
+    credit: int = 0
+
+
 Entry = (
     DidEntry
     | OrganisationEntry
     | CredentialEntry
     | AnchorEntry
     | ConsentEntry
-    | NonceEntry
+    | NoncesEntry
     | ValidatorSetEntry
     | ValidatorChangesEntry
     | ValidatorEntry
     | ProposalEntry
     | CheckpointEntry
+    | ElectionEntry
+    | EpochEntry
+    | DrawEntry
+    | CandidatesEntry
+    | CandidateEntry
+    | ReceiptEntry
+    | ContributionEntry
 )
 Write = tuple[bytes, bytes]
 Reader = Callable[[bytes], bytes | None]
@@ -182,6 +265,10 @@ def consent_key(consent: str) -> bytes:
 
 ORGANISATION_PREFIX = b"org/"
 VALIDATORS_KEY = b"validators"
+ELECTION_KEY = b"election"
+EPOCH_KEY = b"epoch"
+DRAW_KEY = b"draw"
+CANDIDATES_KEY = b"candidates"
 
 
 def validator_set_key(height: int) -> bytes:
@@ -204,12 +291,27 @@ def checkpoint_key(did: str) -> bytes:
     return f"checkpoint/{did}".encode()
 
 
-NONCE_PREFIX = b"nonce/"
+def candidate_key(public: bytes) -> bytes:
+    """State key of a candidate, by its 32-byte key: the address is upper-case hex."""
+    return f"candidate/{address_of(public).hex().upper()}".encode()
 
 
-def nonce_key(author: str, nonce: str) -> bytes:
-    """State key of a used nonce."""
-    return f"nonce/{author}/{nonce}".encode()
+def receipt_key(anchor: str) -> bytes:
+    """State key of the patient's acknowledgement of an anchor."""
+    return f"receipt/{anchor}".encode()
+
+
+def contribution_key(did: str) -> bytes:
+    """State key of what an organisation has contributed."""
+    return f"contribution/{did}".encode()
+
+
+NONCES_PREFIX = b"nonces/"
+
+
+def nonces_key(height: int) -> bytes:
+    """State key of the nonces that the block at `height` used."""
+    return NONCES_PREFIX + str(height).encode()
 
 
 def write(key: bytes, entry: Entry) -> Write:
@@ -266,24 +368,69 @@ class View:
         """When this organisation last asked for a block."""
         return self._entry(checkpoint_key(did), _CHECKPOINT)
 
-    def nonce_used(self, author: str, nonce: str) -> bool:
-        """Whether this author's nonce is remembered."""
-        return self._read(nonce_key(author, nonce)) is not None
+    def election(self) -> ElectionEntry | None:
+        """How validators are elected; None when they are not."""
+        entry = self._entry(ELECTION_KEY, _ELECTION)
+        return entry if entry and entry.every else None
 
-    def _entry(self, key: bytes, decoder: "msgspec.json.Decoder[_E]") -> _E | None:
+    def epoch(self) -> EpochEntry | None:
+        """The present epoch; None before the first."""
+        return self._entry(EPOCH_KEY, _EPOCH)
+
+    def draw(self) -> DrawEntry | None:
+        """The present epoch's draw of audits."""
+        return self._entry(DRAW_KEY, _DRAW)
+
+    def candidates(self) -> tuple[str, ...]:
+        """The keys that stand for election, b64u, ascending."""
+        entry = self._entry(CANDIDATES_KEY, _CANDIDATES)
+        return entry.keys if entry else ()
+
+    def candidate(self, public: bytes) -> CandidateEntry | None:
+        """The candidate with this 32-byte key, or one that was."""
+        return self._entry(candidate_key(public), _CANDIDATE)
+
+    def receipt(self, anchor: str) -> ReceiptEntry | None:
+        """The acknowledgement of the anchor with this id."""
+        return self._entry(receipt_key(anchor), _RECEIPT)
+
+    def contribution(self, did: str) -> ContributionEntry | None:
+        """What this organisation has contributed, as of the epoch that the entry names."""
+        return self._entry(contribution_key(did), _CONTRIBUTION)
+
+    def nonces(self, height: int) -> NoncesEntry | None:
+        """The nonces that the block at `height` used, while they are remembered."""
+        return self._entry(nonces_key(height), decode_nonces)
+
+    def _entry(self, key: bytes, decode: Callable[[bytes], _E]) -> _E | None:
         value = self._read(key)
-        return None if value is None else decoder.decode(value)
+        return None if value is None else decode(value)
 
 
-_DID = msgspec.json.Decoder(DidEntry)
-_ORGANISATION = msgspec.json.Decoder(OrganisationEntry)
-_CREDENTIAL = msgspec.json.Decoder(CredentialEntry)
-_ANCHOR = msgspec.json.Decoder(AnchorEntry)
-_CONSENT = msgspec.json.Decoder(ConsentEntry)
-_CHANGES = msgspec.json.Decoder(ValidatorChangesEntry)
-_SET = msgspec.json.Decoder(ValidatorSetEntry)
-_VALIDATOR = msgspec.json.Decoder(ValidatorEntry)
-_PROPOSAL = msgspec.json.Decoder(ProposalEntry)
-_CHECKPOINT = msgspec.json.Decoder(CheckpointEntry)
-ORGANISATION_DECODER = _ORGANISATION
-NONCE_DECODER = msgspec.json.Decoder(NonceEntry)
+_REMEMBERED = 16_384
+"""Entries of one kind kept decoded; they are frozen, so whoever reads them may share them."""
+
+
+def _decoded(kind: type[_E]) -> Callable[[bytes], _E]:
+    return lru_cache(_REMEMBERED)(msgspec.json.Decoder(kind).decode)
+
+
+_DID = _decoded(DidEntry)
+_ORGANISATION = _decoded(OrganisationEntry)
+_CREDENTIAL = _decoded(CredentialEntry)
+_ANCHOR = _decoded(AnchorEntry)
+_CONSENT = _decoded(ConsentEntry)
+_CHANGES = _decoded(ValidatorChangesEntry)
+_SET = _decoded(ValidatorSetEntry)
+_VALIDATOR = _decoded(ValidatorEntry)
+_PROPOSAL = _decoded(ProposalEntry)
+_CHECKPOINT = _decoded(CheckpointEntry)
+_ELECTION = _decoded(ElectionEntry)
+_EPOCH = _decoded(EpochEntry)
+_DRAW = _decoded(DrawEntry)
+_CANDIDATES = _decoded(CandidatesEntry)
+_CANDIDATE = _decoded(CandidateEntry)
+_RECEIPT = _decoded(ReceiptEntry)
+_CONTRIBUTION = _decoded(ContributionEntry)
+decode_organisation = _ORGANISATION
+decode_nonces = _decoded(NoncesEntry)

@@ -3,23 +3,24 @@
 Rules
 - A transaction that is refused changes nothing; the next one sees the state as it was.
 - A block first forgets the nonces whose time has passed, then punishes the validators that it proves at
-  fault, then runs its transactions in order.
+  fault; if it holds transactions, the epoch moves on; then it runs them in order, and last it writes down
+  which nonces they used.
 - Cheap refusals come first: size and form, ledger, time and nonce, the key, then the signature, and only
   behind a good signature the work that an attacker could make dear (curve checks, handle proofs).
 - A signature is verified once per (transaction, key): a mempool's work is not repeated in the block.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
-from ledger.machine.context import Consortium, Context, Moment
-from ledger.machine.entries import View
+from ledger.machine.context import Consortium, Context, LastCommit, Moment
+from ledger.machine.entries import Reader, View, nonces_key, write
+from ledger.machine.nonces import NonceBook, nonce_name, nonces_entry
 from ledger.machine.results import TxResult
+from ledger.machine.rules.epoch import open_block
 from ledger.machine.rules.misbehaviour import punish
 from ledger.machine.rules.table import outcome, required_key
-from ledger.machine.state import StateTree
 from ledger.types.signing import verify_ed25519
-from ledger.types.tx import SignedTx, decode_tx, tx_hash
+from ledger.types.tx import SignedTx, decode_tx
 from ledger.types.tx_errors import Code, Rejected
 
 REMEMBERED_SIGNATURES = 50_000
@@ -27,59 +28,68 @@ REMEMBERED_BYTES = 64 * 1024 * 1024
 
 
 class TxMemory:
-    """What is known of transactions seen lately: their decoded form, and under which key the signature holds.
+    """Transactions seen lately and not yet in a block: decoded, with the key under which the signature holds.
 
-    Only transactions with a good signature are remembered, by the hash of their very bytes, so memory never
-    changes a verdict and a stranger's bytes never fill it.
+    Only transactions with a good signature are remembered, by their very bytes, so memory never changes a
+    verdict and a stranger's bytes never fill it. The oldest go first.
     """
 
     def __init__(self, signatures: int = REMEMBERED_SIGNATURES, wire_bytes: int = REMEMBERED_BYTES) -> None:
         self._most_signatures = signatures
         self._most_bytes = wire_bytes
         self._bytes = 0
-        self._decoded: OrderedDict[bytes, SignedTx] = OrderedDict()
-        self._verified: OrderedDict[tuple[bytes, bytes], None] = OrderedDict()
+        self._verified: dict[bytes, tuple[SignedTx, bytes]] = {}
 
     def decode(self, wire: bytes) -> SignedTx:
         """The decoded transaction. Raises Rejected as decode_tx does."""
-        return self._decoded.get(tx_hash(wire)) or decode_tx(wire)
+        known = self._verified.get(wire)
+        return decode_tx(wire) if known is None else known[0]
 
     def check_signature(self, signed: SignedTx, public_key: bytes) -> None:
         """Raises Rejected(SIGNATURE_INVALID) unless ZIP-215 accepts the signature under this key."""
-        if (signed.hash, public_key) in self._verified:
+        known = self._verified.get(signed.wire)
+        if known is not None and known[1] == public_key:
             return
         if not verify_ed25519(public_key, signed.signed_bytes, signed.signature):
             raise Rejected(Code.SIGNATURE_INVALID, f"the signature is not key {signed.key_id}'s on this body")
-        self._verified[signed.hash, public_key] = None
-        if len(self._verified) > self._most_signatures:
-            self._verified.popitem(last=False)
-        self._remember(signed)
+        self.forget((signed.wire,))
+        self._verified[signed.wire] = (signed, public_key)
+        self._bytes += len(signed.wire)
+        while self._bytes > self._most_bytes or len(self._verified) > self._most_signatures:
+            self.forget((next(iter(self._verified)),))
 
-    def _remember(self, signed: SignedTx) -> None:
-        if signed.hash not in self._decoded:
-            self._decoded[signed.hash] = signed
-            self._bytes += len(signed.wire)
-        while self._bytes > self._most_bytes:
-            self._bytes -= len(self._decoded.popitem(last=False)[1].wire)
+    def forget(self, wires: Iterable[bytes]) -> None:
+        """Drop these transactions: a block holds them, and none will again."""
+        for wire in wires:
+            if self._verified.pop(wire, None) is not None:
+                self._bytes -= len(wire)
 
 
 class Execution:
-    """Transactions run on top of a state; `changes` is what they set (None: deleted)."""
+    """Transactions run on top of a state; `changes` is what they set (None: deleted).
+
+    `read` gives the state's values, `book` remembers its nonces; `nonces` are those that were used here, with
+    their `not_after`.
+    """
 
     def __init__(
         self,
-        state: StateTree,
+        read: Reader,
+        book: NonceBook,
         ledger: str,
         height: int,
         moment: Moment,
         memory: TxMemory,
         consortium: Consortium,
-        expired: Iterable[bytes] = (),
+        expired: Iterable[int] = (),
     ) -> None:
-        self._state = state
+        self._state = read
+        self._book = book
+        self._time_ms = moment.earliest
         self._memory = memory
-        self.changes: dict[bytes, bytes | None] = dict.fromkeys(expired)
-        self._context = Context(View(self._read), moment, height, ledger, consortium)
+        self.nonces: dict[str, int] = {}
+        self.changes: dict[bytes, bytes | None] = {nonces_key(gone): None for gone in expired}
+        self._context = Context(View(self._read), moment, height, ledger, consortium, self._is_used)
 
     def run(self, wire: bytes) -> TxResult:
         """Run one transaction. Never raises for what a sender may do: the result says why it was refused."""
@@ -89,13 +99,28 @@ class Execution:
             done = outcome(self._context, signed)
         except Rejected as refusal:
             return TxResult(refusal.code, refusal.reason)
+        body = signed.body
         self.changes.update(done.writes)
-        return TxResult(Code.OK, events=done.events, body=signed.body)
+        self.nonces[nonce_name(body.author, body.nonce)] = body.not_after
+        return TxResult(Code.OK, events=done.events, body=body)
 
     def punish(self, misbehaviour: Iterable[bytes]) -> None:
         """Take the power of these validators (32-byte keys), which the block proves to have voted twice."""
         for public in misbehaviour:
             self.changes.update(punish(self._context, public).writes)
 
+    def open_block(self, last_commit: LastCommit, app_hash: bytes) -> None:
+        """Count who signed the block before; elect if the epoch is over. Once, before the transactions."""
+        self.changes.update(open_block(self._context, last_commit, app_hash))
+
+    def end_block(self) -> dict[bytes, bytes | None]:
+        """All that the block changes, its nonces among them."""
+        if self.nonces:
+            self.changes.update([write(nonces_key(self._context.height), nonces_entry(self.nonces))])
+        return self.changes
+
     def _read(self, key: bytes) -> bytes | None:
-        return self.changes[key] if key in self.changes else self._state.get(key)
+        return self.changes[key] if key in self.changes else self._state(key)
+
+    def _is_used(self, name: str) -> bool:
+        return name in self.nonces or self._book.is_used(name, self._time_ms)

@@ -1,21 +1,19 @@
 """What the application answers its engine: frozen values, named after CometBFT's ABCI 2.0 responses."""
 
-from dataclasses import dataclass
+import msgspec
 
 from ledger.types.tx import Body
 from ledger.types.tx_errors import Code
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Something that a transaction did, for subscribers and indexers: a type and (key, value) attributes."""
 
     type: str
     attributes: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(msgspec.Struct, frozen=True, gc=False):
     """Whether a mempool may hold the transaction, and if not, which rule and why."""
 
     code: Code
@@ -33,8 +31,7 @@ class CheckResult:
         return self.code.permanent
 
 
-@dataclass(frozen=True, slots=True)
-class TxResult:
+class TxResult(msgspec.Struct, frozen=True, gc=False):
     """What one transaction of a block did. On success `body` is set and `events` says what changed.
 
     Only `code` enters CometBFT's last_results_hash (data, gas are empty); `reason` and `events` do not.
@@ -46,8 +43,7 @@ class TxResult:
     body: Body | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockResult:
+class BlockResult(msgspec.Struct, frozen=True, gc=False):
     """What FinalizeBlock answers: one result per transaction, in order, and the app hash after the block.
 
     `validator_updates` are (32-byte key, power) of those whose power changes two blocks later; 0 removes.
@@ -58,8 +54,7 @@ class BlockResult:
     validator_updates: tuple[tuple[bytes, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(msgspec.Struct, frozen=True, gc=False):
     """The last committed height (0: genesis only), its header time in ms, and the app hash after it."""
 
     height: int
@@ -67,8 +62,7 @@ class Info:
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
+class QueryResult(msgspec.Struct, frozen=True, gc=False):
     """A key's value in the state after block `height`, with an ICS-23 proof of presence or absence.
 
     `value` is JCS bytes or None. `proof` is a protobuf `ics23.CommitmentProof` against the app hash after

@@ -2,14 +2,19 @@
 
 Rules
 - A snapshot is believed only when the root over its pairs is the app hash that a verified header carries.
-- Pairs are in ascending order of keys, so equal states give equal bytes.
+- Pairs are in ascending order of keys, lists of nonces in that of heights, so equal states give equal bytes.
+- Lists of nonces are believed when they are those that the pairs name (`ledger.machine.nonces`).
 """
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
+from ledger.machine.nonces import Names, NonceBook
 from ledger.machine.state import StateTree
 
-VERSION = 1
+VERSION = 2
 
 
 class SnapshotError(ValueError):
@@ -17,22 +22,36 @@ class SnapshotError(ValueError):
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A state after the block at `height` with header time `time_ms`. `pairs` are (key, value)."""
+    """A state after the block at `height` with header time `time_ms`. `pairs` are (key, value), `nonces` the
+    lists of the blocks that used them."""
 
     version: int
     ledger: str
     height: int
     time_ms: int
     pairs: list[tuple[bytes, bytes]]
+    nonces: list[tuple[int, Names]]
 
 
-def encode_snapshot(tree: StateTree, ledger: str, height: int, time_ms: int) -> bytes:
+class Restored(NamedTuple):
+    """What a checked snapshot holds."""
+
+    snapshot: Snapshot
+    tree: StateTree
+    values: dict[bytes, bytes]
+    nonces: NonceBook
+
+
+def encode_snapshot(
+    values: Mapping[bytes, bytes], nonces: NonceBook, ledger: str, height: int, time_ms: int
+) -> bytes:
     """The bytes of this state (msgpack)."""
-    return msgspec.msgpack.encode(Snapshot(VERSION, ledger, height, time_ms, sorted(tree.items())))
+    pairs = sorted(values.items())
+    return msgspec.msgpack.encode(Snapshot(VERSION, ledger, height, time_ms, pairs, nonces.lists()))
 
 
-def decode_snapshot(snapshot: bytes, app_hash: bytes) -> tuple[Snapshot, StateTree]:
-    """The snapshot and its tree. Raises SnapshotError unless its root is `app_hash`."""
+def decode_snapshot(snapshot: bytes, app_hash: bytes) -> Restored:
+    """The snapshot with its tree and nonces. Raises SnapshotError unless its root is `app_hash`."""
     try:
         found = msgspec.msgpack.decode(snapshot, type=Snapshot)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -45,4 +64,8 @@ def decode_snapshot(snapshot: bytes, app_hash: bytes) -> tuple[Snapshot, StateTr
     tree = StateTree().update(pairs)
     if tree.root != app_hash:
         raise SnapshotError(f"the pairs hash to {tree.root.hex()}; the header says {app_hash.hex()}")
-    return found, tree
+    try:
+        nonces = NonceBook.restore(pairs, found.nonces)
+    except ValueError as error:
+        raise SnapshotError(str(error)) from error
+    return Restored(found, tree, pairs, nonces)

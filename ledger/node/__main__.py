@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import gc
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -21,7 +23,13 @@ async def run(home: Home) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections are bounded elsewhere
     node = Node(home)
+    # What was loaded stays: a collector that looked through the whole state again and again would stop the
+    # node for as long as a block takes. What comes and goes holds no cycles but for the loop's own few.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     rpc = Rpc(node)
     await node.start()
     await rpc.start()

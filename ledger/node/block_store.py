@@ -8,6 +8,7 @@ Rules
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,22 +16,26 @@ import msgspec
 
 from ledger.node.errors import FileCorrupt
 from ledger.node.record_log import RecordLog, frame, write_atomically
+from ledger.types.block import txs_of
 
 
 class StoredBlock(msgspec.Struct, frozen=True, array_like=True):
     """One committed block as bytes of CometBFT v0.38's protobuf forms.
 
     `commit` is the one we saw decide this block. `results` are the transactions' results, `app_hash` the
-    state's root after the block, as the next header must name it.
+    state's root after the block, as the next header must name it. `txs` reads the block anew each time.
     """
 
     height: int
     block_hash: bytes
     block: bytes
     commit: bytes
-    txs: tuple[bytes, ...]
     results: bytes
     app_hash: bytes
+
+    @property
+    def txs(self) -> tuple[bytes, ...]:
+        return txs_of(self.block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class TxPlace:
     index: int
 
 
+_MOST_TXS = 1 << 24
+"""More than any block holds."""
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredBlock)
 
@@ -55,7 +62,8 @@ class BlockStore:
         self.base = 1
         self._offsets: list[int] = []
         self._heights: dict[bytes, int] = {}
-        self._txs: dict[bytes, TxPlace] = {}
+        self._places: dict[bytes, int] = {}
+        """By transaction hash: height and index in one integer, since there are millions."""
         self._tip: StoredBlock | None = None
         for offset, payload in self._log.records():
             stored = _decoder.decode(payload)
@@ -63,7 +71,7 @@ class BlockStore:
                 self.base = stored.height
             if stored.height != self.height + 1:
                 raise FileCorrupt(path, offset, f"block {self.height + 1}", f"block {stored.height}")
-            self._index(stored, offset)
+            self._index(stored, offset, _hashes(stored))
 
     @property
     def height(self) -> int:
@@ -75,13 +83,13 @@ class BlockStore:
         """The last block."""
         return self._tip
 
-    def append(self, stored: StoredBlock) -> None:
-        """Add the next block; it is durable when this returns."""
+    def append(self, stored: StoredBlock, tx_hashes: Sequence[bytes] | None = None) -> None:
+        """Add the next block; it is durable when this returns. `tx_hashes`: its transactions' SHA-256."""
         if stored.height != self.height + 1:
             raise ValueError(f"expected block {self.height + 1}, got {stored.height}")
         offset = self._log.append(_encoder.encode(stored))
         self._log.sync()
-        self._index(stored, offset)
+        self._index(stored, offset, _hashes(stored) if tx_hashes is None else tx_hashes)
 
     def load(self, height: int) -> StoredBlock | None:
         """The block at `height`, or None when we do not have it."""
@@ -92,9 +100,16 @@ class BlockStore:
         return _decoder.decode(self._log.read(self._offsets[height - self.base]))
 
     def start_at(self, base: int) -> None:
-        """Let an empty store begin at height `base`. Raises ValueError when it holds blocks."""
-        if self._offsets:
+        """Begin anew at height `base`, beyond what is stored: those blocks go, in one step."""
+        if base <= self.height:
             raise ValueError(f"the store holds blocks {self.base} to {self.height} already")
+        if self._offsets:
+            self._log.close()
+            write_atomically(self._path, b"")
+            self._log = RecordLog(self._path)
+            self._offsets, self._tip = [], None
+            self._heights.clear()
+            self._places.clear()
         self.base = base
 
     def prune(self, below: int) -> int:
@@ -112,9 +127,10 @@ class BlockStore:
         self._log = RecordLog(self._path)
         self._offsets, self._tip, self.base = [], None, below
         self._heights.clear()
-        self._txs.clear()
+        self._places.clear()
         for offset, payload in self._log.records():
-            self._index(_decoder.decode(payload), offset)
+            stored = _decoder.decode(payload)
+            self._index(stored, offset, _hashes(stored))
         return gone
 
     def by_hash(self, block_hash: bytes) -> StoredBlock | None:
@@ -123,14 +139,20 @@ class BlockStore:
 
     def place_of(self, tx_hash: bytes) -> TxPlace | None:
         """Where the transaction with that SHA-256 is, or None when no block holds it."""
-        return self._txs.get(tx_hash)
+        place = self._places.get(tx_hash)
+        return None if place is None else TxPlace(*divmod(place, _MOST_TXS))
 
     def close(self) -> None:
         self._log.close()
 
-    def _index(self, stored: StoredBlock, offset: int) -> None:
+    def _index(self, stored: StoredBlock, offset: int, tx_hashes: Sequence[bytes]) -> None:
         self._offsets.append(offset)
         self._heights[stored.block_hash] = stored.height
-        for index, tx in enumerate(stored.txs):
-            self._txs.setdefault(hashlib.sha256(tx).digest(), TxPlace(stored.height, index))
+        first = stored.height * _MOST_TXS
+        for place, tx_hash in enumerate(tx_hashes, first):
+            self._places.setdefault(tx_hash, place)
         self._tip = stored
+
+
+def _hashes(stored: StoredBlock) -> list[bytes]:
+    return [hashlib.sha256(tx).digest() for tx in stored.txs]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from ledger.light import verifier as light
 from ledger.node.errors import BlockInvalid
 from ledger.types import merkle
-from ledger.types.block import Block, Commit, data_hash, median_time_ns
+from ledger.types.block import Block, BlockIDFlag, Commit, data_hash, median_time_ns
 from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.header import BLOCK_PROTOCOL, Header, Version
 from ledger.types.ids import NIL, BlockID
@@ -90,6 +90,14 @@ def next_time_ns(state: ChainState, last_commit: Commit) -> int:
     if state.last_validators is None:
         return state.last_time_ns
     return median_time_ns(last_commit, state.last_validators)
+
+
+def last_votes(state: ChainState, last_commit: Commit) -> tuple[tuple[bytes, bool], ...]:
+    """Each validator of the last height by its key, and whether `last_commit` has its vote for that block."""
+    if state.last_validators is None:
+        return ()
+    members = zip(state.last_validators.validators, last_commit.signatures, strict=True)
+    return tuple((validator.public_key, slot.flag is BlockIDFlag.COMMIT) for validator, slot in members)
 
 
 def make_block(

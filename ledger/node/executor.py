@@ -17,8 +17,9 @@ import msgspec
 
 from ledger.machine.application import Application
 from ledger.machine.context import Members
-from ledger.machine.results import BlockResult
+from ledger.machine.results import BlockResult, Event
 from ledger.machine.snapshot import SnapshotError
+from ledger.machine.validators import tolerated_faults
 from ledger.node import chain, evidence
 from ledger.node.block_store import BlockStore, StoredBlock
 from ledger.node.errors import BlockInvalid, HomeInvalid, NodeError
@@ -35,27 +36,19 @@ from ledger.types.results import ExecTxResult, results_hash
 from ledger.types.validators import Validator, ValidatorSet
 
 MAX_TX_BYTES_PER_BLOCK = 3 * 1024 * 1024
-LEAST_FOR_A_FAULT = 4
-"""3f + 1 validators for f = 1."""
+NO_FAULT_TOLERATED = "f=0: no validator may fail or lie"
 _HEADER_ROOM = 1024
 """More than a header (CometBFT: 626 bytes) and the framing of a block take."""
 _TX_FRAMING = 4
 """Tag and length before each transaction in a block."""
 
 
-class EventRecord(msgspec.Struct, frozen=True, array_like=True):
-    """An event of a transaction, as stored beside its block."""
-
-    type: str
-    attributes: tuple[tuple[str, str], ...]
-
-
-class ResultRecord(msgspec.Struct, frozen=True, array_like=True):
+class ResultRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A transaction's result, as stored beside its block."""
 
     code: int
     reason: str
-    events: tuple[EventRecord, ...]
+    events: tuple[Event, ...]
 
 
 _results_encoder = msgspec.msgpack.Encoder()
@@ -134,6 +127,11 @@ class Executor:
         stored = self.store.load(height)
         return None if stored is None else Block.decode(stored.block).header.time_ns
 
+    def alarms(self) -> tuple[str, ...]:
+        """What is wrong with the validators of the height after the next; empty when nothing is."""
+        powers = {one.public_key: one.power for one in self.state.next_validators.validators}
+        return () if tolerated_faults(powers) else (NO_FAULT_TOLERATED,)
+
     def is_punished(self, public_key: bytes) -> bool:
         """Whether this validator was found at fault before."""
         return self.app.is_punished(public_key)
@@ -150,7 +148,8 @@ class Executor:
         faulty = evidence.culprits(pieces, self)
         offered = list(candidates)
         room = self._room_for_txs(last_commit, pieces) - _TX_FRAMING * len(offered)
-        txs = self.app.prepare_proposal(offered, room, time_ns // 1_000_000, faulty)
+        votes = chain.last_votes(self.state, last_commit)
+        txs = self.app.prepare_proposal(offered, room, time_ns // 1_000_000, faulty, votes)
         return chain.make_block(self.state, tuple(txs), last_commit, proposer, pieces)
 
     def _room_for_txs(self, last_commit: Commit, pieces: tuple[DuplicateVoteEvidence, ...]) -> int:
@@ -171,7 +170,8 @@ class Executor:
         except (EvidenceError, evidence.DoesNotCount) as error:
             return BlockInvalid("evidence", "pieces that count", str(error))
         faulty = evidence.culprits(block.evidence, self)
-        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000, faulty):
+        votes = chain.last_votes(self.state, block.last_commit)
+        if not self.app.process_proposal(block.txs, block.header.time_ns // 1_000_000, faulty, votes):
             return BlockInvalid("transactions", "only ones that the rules accept", "one that they reject")
         return None
 
@@ -183,11 +183,10 @@ class Executor:
             block_hash=commit.block_id.hash,
             block=encoded,
             commit=commit.encode(),
-            txs=block.txs,
             results=_results_encoder.encode(_records(result)),
             app_hash=result.app_hash,
         )
-        self.store.append(stored)
+        self.store.append(stored, block.tx_hashes)
         self.app.commit()
         self._advance(block, commit.block_id, result)
         if self.state.height % self._snapshot_every == 0:
@@ -196,7 +195,10 @@ class Executor:
         return stored
 
     def adopt(self, synced: Synced) -> None:
-        """Take over the state that peers gave us. Raises SnapshotError unless it is that of the header."""
+        """Take over the state that peers gave us. Raises SnapshotError unless it is that of the header.
+
+        Blocks that lie before it go first: after a crash in between this node is empty, and syncs again.
+        """
         after, header = synced.after, synced.header
         app = Application.restore(synced.snapshot, after.app_hash, self.genesis_members)
         if app.info().height != header.height:
@@ -260,7 +262,8 @@ class Executor:
 
     def _finalize(self, block: Block) -> BlockResult:
         header, faulty = block.header, evidence.culprits(block.evidence, self)
-        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000, faulty)
+        votes = chain.last_votes(self.state, block.last_commit)
+        return self.app.finalize_block(block.txs, header.height, header.time_ns // 1_000_000, faulty, votes)
 
     def _advance(self, block: Block, block_id: BlockID, result: BlockResult) -> None:
         hashed = results_hash(ExecTxResult(int(one.code)) for one in result.results)
@@ -268,8 +271,8 @@ class Executor:
         self.state = chain.advance(self.state, block, block_id, result.app_hash, hashed, updates)
         for public_key, power in updates:
             log("validator_update", height=self.state.height, key=public_key[:8], power=power)
-        if updates and len(self.state.next_validators) < LEAST_FOR_A_FAULT:
-            log("alarm", why="f=0: no validator may fail or lie", validators=len(self.state.next_validators))
+        for alarm in self.alarms() if updates else ():
+            log("alarm", why=alarm, validators=len(self.state.next_validators))
 
     def _execute_again(self, height: int) -> None:
         stored = self.store.load(height)
@@ -314,11 +317,4 @@ def _set_of(members: tuple[tuple[bytes, int], ...]) -> ValidatorSet:
 
 
 def _records(result: BlockResult) -> tuple[ResultRecord, ...]:
-    return tuple(
-        ResultRecord(
-            int(one.code),
-            one.reason,
-            tuple(EventRecord(event.type, event.attributes) for event in one.events),
-        )
-        for one in result.results
-    )
+    return tuple([ResultRecord(int(one.code), one.reason, one.events) for one in result.results])

@@ -1,12 +1,15 @@
 """What validators tell each other, and when: nobody is left behind by a lost message.
 
 Rules
-- Transactions go to everyone once, many in a frame; proposals and votes go straight to everyone.
+- Transactions go to everyone once, many in a frame, and are checked when votes leave time (`intake`);
+  proposals and votes go straight to everyone.
 - Whoever connects, or makes no progress for `STALL_S` while a height is in progress, says where it stands and
   asks; whoever holds more answers with what is missing: votes and proposals of the same height, or committed
   blocks with their commits.
 - A status goes out every `HEARTBEAT_S`, so that a silent connection is a dead one.
-- What does not verify is the sender's fault and ends its connection (PeerMisbehaved).
+- Committed blocks are asked of one peer at a time (`block_sync`).
+- What does not verify is the sender's fault and ends its connection (PeerMisbehaved). What goes beyond the
+  sender's allowance (`limits`) is not looked at.
 """
 
 import asyncio
@@ -14,10 +17,11 @@ import asyncio
 from ledger.consensus.admission import NotAdmitted
 from ledger.consensus.inputs import Step
 from ledger.node import messages
-from ledger.node.errors import BlockInvalid, MempoolRefused, PeerMisbehaved
+from ledger.node.block_sync import BlockSync
+from ledger.node.errors import BlockInvalid, PeerMisbehaved
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
-from ledger.node.log import log
+from ledger.node.intake import Intake
 from ledger.node.mempool import Mempool
 from ledger.node.messages import (
     BlockHeld,
@@ -25,6 +29,7 @@ from ledger.node.messages import (
     Chunk,
     ChunkWanted,
     Committed,
+    CommittedGone,
     CommittedWanted,
     EvidenceHeld,
     LightBlockHeld,
@@ -47,7 +52,7 @@ from ledger.types.proto import ProtoError
 from ledger.types.vote import Vote
 
 REQUESTS = (CommittedWanted, BlockWanted, SnapshotsWanted, ChunkWanted, LightBlockWanted)
-"""What costs us work to answer: counted against the peer's allowance."""
+"""What we answer at length: the bytes are counted against the peer's allowance."""
 STALL_S = 0.4
 HEARTBEAT_S = SILENCE_S / 3
 BLOCKS_PER_ANSWER = 50
@@ -74,6 +79,8 @@ class Gossip:
         self._executor = executor
         self._store = executor.store
         self._newcomer = newcomer
+        self._intake = Intake(mempool.add, host.wake)
+        self._block_sync = BlockSync(lambda: self._store.height, mesh.peers.values, self._send)
         self._outgoing: list[bytes] = []
         self._seen_steps = -1
         self._since_heartbeat = 0.0
@@ -106,6 +113,7 @@ class Gossip:
             self._since_heartbeat += STALL_S
             stalled = self._host.step is not Step.WAITING and self._host.steps == self._seen_steps
             self._seen_steps = self._host.steps
+            self._catch_up()
             if stalled:
                 self.ask()
             elif self._since_heartbeat >= HEARTBEAT_S:
@@ -130,11 +138,14 @@ class Gossip:
 
     def receive(self, peer: Peer, frame: bytes) -> None:
         """Handle one frame. Raises PeerMisbehaved."""
-        message = messages.decode(frame)
-        if isinstance(message, REQUESTS) and not peer.requests.take(asyncio.get_running_loop().time()):
+        message, now_s = messages.decode(frame), asyncio.get_running_loop().time()
+        if not peer.conduct.admits(message, len(frame), now_s):
             return
+        sent = peer.sent_bytes
         try:
             self._dispatch(peer, message)
+            if isinstance(message, REQUESTS):
+                peer.rest(peer.conduct.answered(peer.sent_bytes - sent, now_s))
         except (NotAdmitted, ProtoError, BlockInvalid, EvidenceError) as error:
             raise PeerMisbehaved("a valid " + type(message).__name__, str(error)) from error
 
@@ -145,7 +156,7 @@ class Gossip:
         elif isinstance(message, ProposedBlock):
             self._host.receive_proposal(Proposal.decode(message.proposal), message.block)
         elif isinstance(message, Transactions):
-            self._on_transactions(message)
+            self._intake.put(message.txs, lambda code: self._refused(peer, code))
         elif isinstance(message, EvidenceHeld):
             self._on_evidence(message)
         elif isinstance(message, Status):
@@ -162,18 +173,20 @@ class Gossip:
             self._host.receive_block(message.block)
         elif isinstance(message, CommittedWanted):
             self._on_committed_wanted(peer, message)
-        else:
+        elif isinstance(message, CommittedGone):
+            peer.base = message.base
+            self._block_sync.answered(peer)
+            self._catch_up()
+        elif self._block_sync.awaits(peer):
             self._host.receive_committed(message.block, Commit.decode(message.commit))
 
-    def _on_transactions(self, message: Transactions) -> None:
-        came = False
-        for wire in message.txs:
-            try:
-                came = self._mempool.add(wire) or came
-            except MempoolRefused:
-                continue  # our pool is full or our state is further: the sender need not be at fault
-        if came:
-            self._host.wake()
+    @staticmethod
+    def _refused(peer: Peer, code: int) -> None:
+        """Our pool is full, or our state is further, or it is garbage: then the sender is to blame."""
+        try:
+            peer.conduct.sent_invalid(code, asyncio.get_running_loop().time())
+        except PeerMisbehaved as error:
+            peer.connection.close(error)
 
     def _on_evidence(self, message: EvidenceHeld) -> None:
         pieces = (DuplicateVoteEvidence.decode(piece) for piece in message.pieces)
@@ -184,19 +197,24 @@ class Gossip:
 
     def _on_status(self, peer: Peer, status: Status) -> None:
         peer.height = status.height
-        if self._newcomer.takes_over(status.height):
-            return
+        self._block_sync.answered(peer)
         if status.height > self._store.height:
-            self._send(peer, CommittedWanted(self._store.height + 1))
+            self._catch_up()
         elif status.height < self._store.height:
             self._send(peer, self._status(asks=False))
         elif status.asks:
             for message in self._host.material_for(status.round):
                 self._send(peer, message)
 
+    def _catch_up(self) -> None:
+        """Ask for what the peers have and we lack, if there is anything: a snapshot, or the next blocks."""
+        best = max((peer.height for peer in self._mesh.peers.values()), default=0)
+        if best > self._store.height and not self._newcomer.takes_over(best, self._block_sync.stranded):
+            self._block_sync.go_on()
+
     def _on_committed_wanted(self, peer: Peer, wanted: CommittedWanted) -> None:
         if wanted.height < self._store.base:
-            log("pruned_block_wanted", peer=peer.moniker, height=wanted.height, base=self._store.base)
+            self._send(peer, CommittedGone(self._store.base))
             return
         sent = 0
         for height in range(wanted.height, min(self._store.height + 1, wanted.height + BLOCKS_PER_ANSWER)):

@@ -6,7 +6,8 @@ peers.json                the other validators: moniker, where they listen, pinn
 node.key, node.crt        this node's TLS key (0600) and self-signed certificate
 priv_validator_key.json   the key that signs votes (0600), in CometBFT's form
 data/                     signer.state (double-sign guard), wal.log, blocks.log, state.snapshot,
-                          snapshots/ (offered to newcomers), evidence.pending, lock
+                          snapshots/ (offered to newcomers), incoming/ (chunks of one that is being taken
+                          over), evidence.pending, lock
 """
 
 import base64
@@ -42,12 +43,21 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What light clients trust a header for: an idle ledger makes a block three times within it."""
     snapshot_every: Annotated[int, msgspec.Meta(ge=1)] = 1000
     state_sync_beyond: Annotated[int, msgspec.Meta(ge=0)] = 5_000
-    """An empty node that is more blocks behind than this takes a snapshot over first; 0: it never does."""
+    """A node that is more blocks behind than this takes a snapshot over first, if it is empty or prunes its
+    blocks; and whenever nobody has the blocks that it needs. 0: it never does."""
+    trusted_height: Annotated[int, msgspec.Meta(ge=0)] = 0
+    trusted_hash: Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{64})?$")] = ""
+    """A header that the operator had confirmed by others; a snapshot is verified from there. 0: from the
+    genesis, or from the last block here."""
     retain_blocks: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many blocks to keep at least; 0 keeps all."""
-    max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+    rpc_calls_per_s: Annotated[int, msgspec.Meta(ge=1)] = 200
+    """How many calls each address may make; this machine's own as many as it likes."""
+    max_block_txs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000
     mempool_txs: Annotated[int, msgspec.Meta(ge=1)] = 5_000
     mempool_bytes: Annotated[int, msgspec.Meta(ge=65_536)] = 16 * 1024 * 1024
+    watts_per_core: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 10
+    """What one busy processor core draws, for estimates where the machine has no RAPL counters to read."""
 
 
 class PeerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +105,7 @@ class Home:
         self.blocks = self.data / "blocks.log"
         self.snapshot = self.data / "state.snapshot"
         self.snapshots = self.data / "snapshots"
+        self.incoming = self.data / "incoming"
         self.evidence = self.data / "evidence.pending"
 
     def config(self) -> Config:

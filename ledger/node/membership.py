@@ -4,6 +4,7 @@ Rules
 - A pinned peer may connect until the ledger has let its validator go. A pinned peer that never was a
   validator (an observer, say) may stay.
 - A validator that the ledger let in is known by the certificate in its entry, rather than by a pinned one.
+- Who stands for election may connect, so that it has the blocks when it is elected.
 - The validators of the last, this and the next height count, so that nobody is cut off while it still votes.
 """
 
@@ -31,13 +32,14 @@ class Membership:
         """Every peer that may connect after the last block."""
         app = self._executor.app
         changes, height = app.validator_changes(), app.info().height
-        state = (changes, *(bisect_right(changes, height + more) for more in range(3)))
+        state = (changes, app.candidates(), *(bisect_right(changes, height + more) for more in range(3)))
         if self._known is None or self._known[0] != state:
             self._known = (state, self._members(app, height))
         return self._known[1]
 
     def _members(self, app: Application, height: int) -> tuple[PeerAddress, ...]:
         current = {key for more in range(3) for key in app.validators_at(height + more)}
+        current |= {b64u_decode(key, 32) for key in app.candidates()}
         ever = {key for at in (1, *app.validator_changes()) for key in app.validators_at(at)}
         gone = {address_of(key) for key in ever - current}
         let_in = {peer.validator: peer for peer in _let_in(app, current - {self._own})}

@@ -22,12 +22,18 @@ RECHECKED = 50
 
 
 class Mempool:
-    """The pool. `check(wire)` is the application's CheckTx at this moment."""
+    """The pool. `check(wire)` is the application's CheckTx at this moment; `is_committed(hash)` tells whether
+    a block holds a transaction: one that comes after its block is not worth a check."""
 
     def __init__(
-        self, check: Callable[[bytes], CheckResult], max_txs: int = 5_000, max_bytes: int = 16 * 1024 * 1024
+        self,
+        check: Callable[[bytes], CheckResult],
+        max_txs: int = 5_000,
+        max_bytes: int = 16 * 1024 * 1024,
+        is_committed: Callable[[bytes], object] = lambda tx_hash: False,
     ) -> None:
         self._check = check
+        self._is_committed = is_committed
         self._max_txs = max_txs
         self._max_bytes = max_bytes
         self._txs: dict[bytes, bytes] = {}
@@ -43,9 +49,9 @@ class Mempool:
         return iter(tuple(self._txs.values()))
 
     def add(self, wire: bytes) -> bool:
-        """Take `wire` in; False when it is here already. Raises MempoolRefused."""
+        """Take `wire` in; False when it is here or in a block already. Raises MempoolRefused."""
         tx_hash = hashlib.sha256(wire).digest()
-        if tx_hash in self._txs:
+        if tx_hash in self._txs or self._is_committed(tx_hash):
             return False
         if len(self._txs) >= self._max_txs or self.bytes + len(wire) > self._max_bytes:
             raise MempoolRefused(BUSY, f"busy: {len(self._txs)} transactions wait, try again shortly", False)
@@ -68,15 +74,15 @@ class Mempool:
             taken.append(wire)
         return taken
 
-    def remove(self, txs: Iterable[bytes]) -> None:
-        """Forget these transactions (wire bytes): a block holds them, or none ever will."""
-        for wire in txs:
-            if (gone := self._txs.pop(hashlib.sha256(wire).digest(), None)) is not None:
+    def remove(self, tx_hashes: Iterable[bytes]) -> None:
+        """Forget the transactions with these SHA-256: a block holds them, or none ever will."""
+        for tx_hash in tx_hashes:
+            if (gone := self._txs.pop(tx_hash, None)) is not None:
                 self.bytes -= len(gone)
 
     def recheck(self, most: int = RECHECKED) -> list[tuple[bytes, CheckResult]]:
-        """Check the oldest `most` again after a block; returns those that were dropped, with why."""
-        oldest = islice(self._txs.values(), most)
-        failed = [(wire, result) for wire in oldest if not (result := self._check(wire)).ok]
-        self.remove(wire for wire, _ in failed)
+        """Check the oldest `most` again after a block; returns the hashes of those dropped, with why."""
+        oldest = islice(self._txs.items(), most)
+        failed = [(tx_hash, result) for tx_hash, wire in oldest if not (result := self._check(wire)).ok]
+        self.remove(tx_hash for tx_hash, _ in failed)
         return failed

@@ -90,6 +90,12 @@ class Committed(_Message, frozen=True):
     commit: CommitBytes
 
 
+class CommittedGone(_Message, frozen=True):
+    """The blocks that you ask for are pruned here: mine begin at this height."""
+
+    base: Height
+
+
 class EvidenceHeld(_Message, frozen=True):
     """Evidence of double signing that I verified: CometBFT's DuplicateVoteEvidence each."""
 
@@ -148,6 +154,7 @@ Message = (
     | BlockHeld
     | CommittedWanted
     | Committed
+    | CommittedGone
     | EvidenceHeld
     | SnapshotsWanted
     | SnapshotOffered

@@ -1,33 +1,40 @@
 """One validator's node: its home, its consensus, its peers and its RPC, put together."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.node import messages
+from ledger.machine.results import CheckResult
+from ledger.node import messages, metrics
 from ledger.node.block_store import BlockStore, StoredBlock
-from ledger.node.errors import MempoolRefused
+from ledger.node.candidacy import Candidacy
+from ledger.node.chunk_stash import ChunkStash
+from ledger.node.energy import SAMPLE_S, EnergyMeter
+from ledger.node.errors import HomeInvalid, MempoolRefused
+from ledger.node.event_index import EventIndex
 from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.gossip import Gossip
-from ledger.node.home import Home
+from ledger.node.home import Config, Home
 from ledger.node.log import log
 from ledger.node.membership import Membership
-from ledger.node.mempool import Mempool
+from ledger.node.mempool import BUSY, Mempool
 from ledger.node.messages import Message
 from ledger.node.newcomer import Newcomer
 from ledger.node.peers import Mesh, Peer
 from ledger.node.runtime import ConsensusHost
 from ledger.node.signer import GuardFile, Signer
+from ledger.node.signing_record import SigningRecord
 from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.node.wal import Wal
 from ledger.types.genesis import Genesis
 from ledger.types.ids import address_of
+from ledger.types.tx_errors import Code
 
 
 class Node:
@@ -43,6 +50,8 @@ class Node:
         self.genesis_bytes = home.genesis.read_bytes()
         self.genesis = Genesis.read(self.genesis_bytes)
         self.store = BlockStore(home.blocks)
+        self.index = EventIndex(self.store)
+        self.record = SigningRecord(self.genesis.chain_id)
         self.executor = Executor(
             self.genesis,
             self.store,
@@ -51,11 +60,19 @@ class Node:
             SnapshotShelf(home.snapshots),
             self.config.retain_blocks,
         )
-        self.mempool = Mempool(self._check_tx, self.config.mempool_txs, self.config.mempool_bytes)
+        self.mempool = Mempool(
+            self._check_tx, self.config.mempool_txs, self.config.mempool_bytes, self.store.place_of
+        )
         self.evidence = EvidencePool(home.evidence, self.executor)
         self._wal = Wal(home.wal)
         self._guard = GuardFile(home.guard)
-        signer = Signer(self._guard, lambda message: bytes(key.sign(message).signature))
+        self.energy = EnergyMeter(self.config.watts_per_core)
+
+        def sign(message: bytes) -> bytes:
+            return bytes(key.sign(message).signature)
+
+        signer = Signer(self._guard, sign)
+        self._candidacy = Candidacy(self.genesis.chain_id, self.public_key, sign, _now_ms)
         self.host = ConsensusHost(
             self.executor,
             self.mempool,
@@ -78,12 +95,19 @@ class Node:
             self._connected,
         )
         self._newcomer = Newcomer(
-            self.genesis, self.executor, self.mesh, self.config.state_sync_beyond, self._adopted
+            self.genesis,
+            self.executor,
+            self.mesh,
+            self.config.state_sync_beyond,
+            self._adopted,
+            ChunkStash(home.incoming),
+            prunes=self.config.retain_blocks > 0,
+            named=_named(self.config),
         )
         self._gossip = Gossip(
             self.mesh, self.host, self.mempool, self.evidence, self.executor, self._newcomer
         )
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._block_came = asyncio.Event()
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = {}
 
@@ -91,14 +115,14 @@ class Node:
         """Replay, connect, and take part."""
         self.host.start()
         await self.mesh.start()
-        self._watch = asyncio.get_running_loop().create_task(self._gossip.watch())
+        work = (self._gossip.watch(), self._sample_energy(), self.index.follow(self.wait_for_block))
+        self._tasks = tuple(asyncio.get_running_loop().create_task(each) for each in work)
 
     async def stop(self) -> None:
         """Leave cleanly: what is on disk needs no replay beyond the height in progress."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._newcomer.stop()
         self.host.stop()
         await self.mesh.stop()
@@ -120,7 +144,12 @@ class Node:
         The same bytes again are no error, whether they wait or are committed.
         """
         tx_hash = hashlib.sha256(wire).digest()
-        if self.store.place_of(tx_hash) is None and self.mempool.add(wire):
+        try:
+            new = self.mempool.add(wire)
+        except MempoolRefused as refused:
+            metrics.REFUSED.labels(code_name(refused.code)).inc()
+            raise
+        if new:
             self._gossip.spread(wire)
             self.host.wake()
         return tx_hash
@@ -160,18 +189,37 @@ class Node:
         sys.stderr.flush()
         os._exit(1)
 
-    def committed(self, stored: StoredBlock) -> None:
-        for wire in stored.txs:
-            self._settle(hashlib.sha256(wire).digest(), None)
-        for wire, result in self.mempool.recheck():
+    def committed(self, stored: StoredBlock, tx_hashes: Sequence[bytes]) -> None:
+        if self._waiting:
+            for tx_hash in tx_hashes:
+                self._settle(tx_hash, None)
+        for tx_hash, result in self.mempool.recheck():
             refused = MempoolRefused(
                 int(result.code), f"{result.code.name}: {result.reason}", result.permanent
             )
-            self._settle(hashlib.sha256(wire).digest(), refused)
+            self._settle(tx_hash, refused)
+            metrics.EVICTED.inc()
+        self.record.committed(stored, self.executor.time_ns, self.executor.state.last_validators)
         self.mesh.admit(self._membership.now())
+        self.energy.committed(len(stored.txs))
+        self._renew_candidacy(stored)
         self._block_came.set()
         self._block_came = asyncio.Event()
-        log("committed", height=stored.height, txs=len(stored.txs), app_hash=stored.app_hash[:8])
+        log("committed", height=stored.height, txs=len(tx_hashes), app_hash=stored.app_hash[:8])
+
+    def _renew_candidacy(self, stored: StoredBlock) -> None:
+        wire = self._candidacy.renewal(self.executor.app, stored, self.catching_up)
+        if wire is None:
+            return
+        try:
+            self.submit(wire)
+        except MempoolRefused as refused:
+            log("renewal_refused", why=str(refused))
+
+    async def _sample_energy(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_S)
+            self.energy.sample()
 
     def _settle(self, tx_hash: bytes, error: MempoolRefused | None) -> None:
         for future in self._waiting.pop(tx_hash, ()):
@@ -182,15 +230,18 @@ class Node:
             else:
                 future.set_exception(error)
 
-    def _adopted(self) -> None:
+    def _adopted(self, adopted: bool) -> None:
         """A state was taken over, or none was to be had: go on with blocks."""
-        if self.executor.state.height:
+        if adopted:
             self.host.adopted()
             self.mesh.admit(self._membership.now())
         self._gossip.ask()
 
-    def _check_tx(self, wire: bytes) -> Any:
-        return self.executor.app.check_tx(wire, time.time_ns() // 1_000_000)
+    def _check_tx(self, wire: bytes) -> CheckResult:
+        checked = self.executor.app.check_tx(wire, _now_ms())
+        if not checked.ok:
+            metrics.FAILED_CHECKS.labels(checked.code.name).inc()
+        return checked
 
     def _received(self, peer: Peer, frame: bytes) -> None:
         self._gossip.receive(peer, frame)
@@ -198,6 +249,22 @@ class Node:
     def _connected(self, peer: Peer) -> None:
         log("peer_up", peer=peer.moniker)
         self._gossip.greet(peer)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def code_name(code: int) -> str:
+    """A code of refusal in words: of the table in `ledger.types.tx_errors`, or the pool's own."""
+    return "BUSY" if code == BUSY else Code(code).name
+
+
+def _named(config: Config) -> tuple[int, bytes] | None:
+    """The header that the operator trusts."""
+    if bool(config.trusted_height) != bool(config.trusted_hash):
+        raise HomeInvalid("config.json: give both trusted_height and trusted_hash, or neither")
+    return (config.trusted_height, bytes.fromhex(config.trusted_hash)) if config.trusted_height else None
 
 
 def _policy(config: Any) -> TimeoutPolicy:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ledger.node import metrics
 from ledger.node.errors import FileCorrupt
 
 _LENGTH = struct.Struct(">I")
@@ -31,8 +32,7 @@ MAX_RECORD = 64 * 1024 * 1024
 
 def frame(payload: bytes) -> bytes:
     """The record that holds `payload`, as it stands in the file."""
-    length = _LENGTH.pack(len(payload))
-    return length + _LENGTH.pack(zlib.crc32(length)) + _digest(payload) + payload
+    return _header(payload) + payload
 
 
 class RecordLog:
@@ -41,6 +41,7 @@ class RecordLog:
     def __init__(self, path: Path) -> None:
         """Open (or create) `path`, cut a torn tail, and refuse with FileCorrupt what was altered."""
         self.path = path
+        self._sync_seconds = metrics.SYNC_SECONDS.labels(path.name)
         created = not path.exists()
         self._file: BinaryIO = open(path, "a+b")  # noqa: SIM115 - lives as long as the node
         self.size = self._checked_length()
@@ -54,13 +55,15 @@ class RecordLog:
         if len(payload) > MAX_RECORD:
             raise ValueError(f"record of {len(payload)} bytes, at most {MAX_RECORD} are allowed")
         offset = self.size
-        self.size += self._file.write(frame(payload))
+        self.size += self._file.write(_header(payload))
+        self.size += self._file.write(payload)
         return offset
 
     def sync(self) -> None:
         """Return once everything appended so far would survive a power cut."""
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        with self._sync_seconds.time():
+            self._file.flush()
+            os.fdatasync(self._file.fileno())
 
     def read(self, offset: int) -> bytes:
         """The payload of the record at `offset`, checked again."""
@@ -145,6 +148,11 @@ def _only_zeros(descriptor: int, offset: int, end: int) -> bool:
             return False
         offset += len(piece)
     return True
+
+
+def _header(payload: bytes) -> bytes:
+    length = _LENGTH.pack(len(payload))
+    return length + _LENGTH.pack(zlib.crc32(length)) + _digest(payload)
 
 
 def _digest(payload: bytes) -> bytes:

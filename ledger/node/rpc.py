@@ -1,28 +1,39 @@
-"""The RPC server: JSON-RPC over POST /, the same routes as GET /<route>?…, and a WebSocket for subscriptions.
+"""The RPC server: JSON-RPC over POST /, the same as GET /<route>?…, a WebSocket to subscribe, GET /metrics.
 
 It listens on loopback unless the configuration says otherwise. Errors are JSON-RPC errors; a fault of ours is
 logged and answered without its details.
 """
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from aiohttp import WSMsgType, web
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from ledger.node.log import log
 from ledger.node.mempool import BUSY
-from ledger.node.node import Node
+from ledger.node.readings import CONTENT_TYPE, exposition
+from ledger.node.rpc_consortium import CONSORTIUM_ROUTES
+from ledger.node.rpc_limits import IDLE_S, LimitedSite, RpcLimits
+from ledger.node.rpc_mempool import MEMPOOL_ROUTES
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
 from ledger.node.rpc_routes import ROUTES
+from ledger.node.rpc_search import SEARCH_ROUTES
 from ledger.node.rpc_subscriptions import Subscriptions
 
 MAX_BODY = 1024 * 1024
 MAX_BATCH = 100
+STAND_ASIDE_AFTER = 20
 RETRY_AFTER_S = 1
-_ALL = {**ROUTES, **PROVEN_ROUTES}
+_ALL: Mapping[str, Callable[[Any, Params], Awaitable[Any]]] = {
+    **ROUTES,
+    **MEMPOOL_ROUTES,
+    **SEARCH_ROUTES,
+    **PROVEN_ROUTES,
+    **CONSORTIUM_ROUTES,
+}
 
 
 def _is_busy(answer: Mapping[str, Any]) -> bool:
@@ -38,27 +49,57 @@ def _is_busy(answer: Mapping[str, Any]) -> bool:
 
 def _too_many(answer: dict[str, Any]) -> web.Response:
     """The answer as HTTP 429: nothing is wrong with the transaction, send it again a little later."""
-    return web.json_response(answer, status=429, headers={"Retry-After": str(RETRY_AFTER_S)})
+    response = _json(answer, 429)
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _json(answer: Any, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")
+
+
+def _refused(error: RpcError) -> dict[str, Any]:
+    """The answer to what is no request."""
+    return {"jsonrpc": "2.0", "id": None, "error": error.to_json()}
 
 
 class Rpc:
-    """Serves one node."""
+    """Serves one node: a `Node`, or whatever else `routes` and `subscriptions` are for.
 
-    def __init__(self, node: Node) -> None:
+    It listens where `node.config.rpc_host` and `rpc_port` say; `max_batch` bounds the calls in one request.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        routes: Mapping[str, Callable[[Any, Params], Awaitable[Any]]] = _ALL,
+        subscriptions: Callable[[Any, web.WebSocketResponse], Any] = Subscriptions,
+        middlewares: Sequence[Any] = (),
+        max_batch: int = MAX_BATCH,
+        metrics: Callable[[Any], bytes] = exposition,
+    ) -> None:
         self._node = node
-        application = web.Application(client_max_size=MAX_BODY)
+        self._routes = routes
+        self._subscriptions = subscriptions
+        self._max_batch = max_batch
+        self._exposition = metrics
+        self._limits = RpcLimits(node.config.rpc_calls_per_s, 2 * node.config.rpc_calls_per_s)
+        application = web.Application(
+            client_max_size=MAX_BODY, middlewares=[self._limits.middleware, *middlewares]
+        )
         application.router.add_post("/", self._post)
         application.router.add_get("/", self._index)
+        application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/websocket", self._websocket)
         application.router.add_get("/{route}", self._get)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=0.2
+        )
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, self._node.config.rpc_host, self._node.config.rpc_port, shutdown_timeout=0.2
-        )
+        site = LimitedSite(self._runner, self._node.config.rpc_host, self._node.config.rpc_port)
         await site.start()
 
     async def stop(self) -> None:
@@ -66,32 +107,44 @@ class Rpc:
         await self._runner.cleanup()
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"routes": sorted(_ALL)})
+        return _json({"routes": sorted(self._routes)})
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._exposition(self._node), headers={"Content-Type": CONTENT_TYPE})
 
     async def _get(self, request: web.Request) -> web.Response:
         answer = await self._call(request.match_info["route"], Params(dict(request.query), from_uri=True))
         if _is_busy(answer):
             return _too_many({"jsonrpc": "2.0", "id": -1, **answer})
-        return web.json_response(
-            {"jsonrpc": "2.0", "id": -1, **answer}, status=500 if "error" in answer else 200
-        )
+        return _json({"jsonrpc": "2.0", "id": -1, **answer}, 500 if "error" in answer else 200)
 
     async def _post(self, request: web.Request) -> web.Response:
         try:
-            asked = json.loads(await request.text())
+            asked = msgspec.json.decode(await request.read())
         except (ValueError, RecursionError):
-            error = RpcError(-32700, "Parse error", "the body is not JSON").to_json()
-            return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=500)
+            return _json(_refused(RpcError(-32700, "Parse error", "the body is not JSON")), 500)
         if isinstance(asked, list):
-            batch = [await self._answer(one) for one in asked[:MAX_BATCH]]
-            return web.json_response(batch)
+            return await self._batch(asked)
         answer = await self._answer(asked)
-        return _too_many(answer) if _is_busy(answer) else web.json_response(answer)
+        return _too_many(answer) if _is_busy(answer) else _json(answer)
+
+    async def _batch(self, asked: list[Any]) -> web.Response:
+        """The answers in the order of the requests; each says for itself whether it failed."""
+        most = self._max_batch
+        if not 1 <= len(asked) <= most:
+            error = RpcError(-32600, "Invalid Request", f"a batch holds 1 to {most}, this one {len(asked)}")
+            return _json(_refused(error), 400)
+        return _json([await self._answer_in_turn(*one) for one in enumerate(asked)])
+
+    async def _answer_in_turn(self, place: int, asked: Any) -> dict[str, Any]:
+        """One answer of a batch, which stands aside for consensus every so often."""
+        if place % STAND_ASIDE_AFTER == 0:
+            await asyncio.sleep(0)
+        return await self._answer(asked)
 
     async def _answer(self, asked: Any) -> dict[str, Any]:
         if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
-            error = RpcError(-32600, "Invalid Request", "expected an object with a method").to_json()
-            return {"jsonrpc": "2.0", "id": None, "error": error}
+            return _refused(RpcError(-32600, "Invalid Request", "expected an object with a method"))
         params = asked.get("params") or {}
         if not isinstance(params, dict):
             failed = invalid("params must be an object").to_json()
@@ -100,7 +153,7 @@ class Rpc:
         return {"jsonrpc": "2.0", "id": asked.get("id"), **answer}
 
     async def _call(self, name: str, params: Params) -> dict[str, Any]:
-        route = _ALL.get(name)
+        route = self._routes.get(name)
         if route is None:
             return {"error": RpcError(-32601, "Method not found", name[:64]).to_json()}
         try:
@@ -116,20 +169,20 @@ class Rpc:
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=30, max_msg_size=MAX_BODY)
         await socket.prepare(request)
-        subscriptions = Subscriptions(self._node, socket)
+        subscriptions = self._subscriptions(self._node, socket)
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                if not self._limits.admits(request.remote or "", 1):
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many calls")
+                elif message.type is WSMsgType.TEXT:
                     await self._on_socket_text(socket, subscriptions, message.data)
         finally:
             subscriptions.close()
         return socket
 
-    async def _on_socket_text(
-        self, socket: web.WebSocketResponse, subscriptions: Subscriptions, text: str
-    ) -> None:
+    async def _on_socket_text(self, socket: web.WebSocketResponse, subscriptions: Any, text: str) -> None:
         try:
-            asked = json.loads(text)
+            asked = msgspec.json.decode(text)
         except (ValueError, RecursionError):
             asked = None
         answer = subscriptions.handle(asked) if isinstance(asked, dict) else None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_HEIGHT = 2**53
+PER_PAGE, MAX_PER_PAGE = 30, 100
 
 
 class RpcError(Exception):
@@ -63,6 +64,21 @@ class Params:
         if height < 1:
             raise internal(f"height must be greater than 0, but got {height}")
         return height
+
+    def page(self, total: int) -> slice:
+        """Which of `total` things `page` (from 1) and `per_page` ask for: 30, at most 100, as in CometBFT."""
+        size = min(self.integer("per_page") or PER_PAGE, MAX_PER_PAGE)
+        page, pages = self.integer("page", 1), max(1, -(-total // size))
+        if not 1 <= page <= pages:
+            raise internal(f"page should be within [1, {pages}] range, given {page}")
+        return slice(size * (page - 1), size * page)
+
+    def order(self, default: str) -> str:
+        """`order_by`: asc or desc."""
+        order = self.text("order_by") or default
+        if order not in ("asc", "desc"):
+            raise invalid(f'expected order_by to be either "asc" or "desc", got {order[:20]}')
+        return order
 
     def boolean(self, name: str) -> bool:
         """True, false, or false when it is absent."""

@@ -114,12 +114,17 @@ def _proven(node: Node, key: bytes) -> dict[str, Any]:
 
 async def chain_range(node: Node, params: Params) -> dict[str, Any]:
     """Headers `from`..`to` (at most 500), the commit of the last, and per block its transactions' hashes,
-    or with `full` the transactions."""
+    or with `full` the transactions; with `signed` also the last commit and the evidence in each block."""
     first = params.integer("from", 1, 1)
     last = min(params.integer("to", node.store.height), node.store.height, first + MAX_HEADERS - 1)
     if last < first:
         raise internal(f"no block {first} yet; the last is {node.store.height}")
-    return _range(node, first, last, params.boolean("full"))
+    answer = _range(node, first, last, params.boolean("full"))
+    if params.boolean("signed"):
+        blocks = [Block.decode(stored_at(node, height).block) for height in range(first, last + 1)]
+        answer["last_commits"] = [base64_text(block.last_commit.encode()) for block in blocks]
+        answer["evidence"] = [[base64_text(one.encode()) for one in block.evidence] for block in blocks]
+    return answer
 
 
 async def events_since(node: Node, params: Params) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The routes of CometBFT v0.38's RPC that a permissioned ledger needs, in its JSON."""
 
-import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -10,12 +8,12 @@ from ledger.machine.application import UnknownVersion
 from ledger.machine.results import QueryResult
 from ledger.machine.validators import updates
 from ledger.node.block_store import StoredBlock
-from ledger.node.errors import MempoolRefused
-from ledger.node.executor import ResultRecord, stored_results
+from ledger.node.event_tags import block_events
+from ledger.node.executor import stored_results
 from ledger.node.node import Node
+from ledger.node.rpc_forms import block_answer, event_to_json, result_to_json
 from ledger.node.rpc_params import Params, RpcError, internal
 from ledger.types.block import Block, Commit, tx_proof
-from ledger.types.evidence import DuplicateVoteEvidence
 from ledger.types.rpc_json import (
     KEY_TYPE,
     base64_text,
@@ -27,13 +25,10 @@ from ledger.types.rpc_json import (
     time_to_text,
     validator_to_json,
 )
-from ledger.types.vote import Vote
 
 Route = Callable[[Node, Params], Awaitable[Any]]
 PROOF_TYPE = "ics23:smt"
 MAX_PAGE = 20
-MAX_VALIDATORS = 100
-COMMIT_WAIT_S = 10.0
 
 
 def stored_at(node: Node, height: int | None) -> StoredBlock:
@@ -59,72 +54,6 @@ def signed_header(node: Node, height: int) -> dict[str, Any]:
     """Header and commit of a block."""
     block = Block.decode(stored_at(node, height).block)
     return {"header": header_to_json(block.header), "commit": commit_to_json(commit_for(node, height))}
-
-
-def result_to_json(result: ResultRecord) -> dict[str, Any]:
-    """An ExecTxResult."""
-    return {
-        "code": result.code,
-        "data": None,
-        "log": result.reason,
-        "info": "",
-        "gas_wanted": "0",
-        "gas_used": "0",
-        "events": [
-            {
-                "type": event.type,
-                "attributes": [
-                    {"key": key, "value": value, "index": True} for key, value in event.attributes
-                ],
-            }
-            for event in result.events
-        ],
-        "codespace": "",
-    }
-
-
-def block_to_json(block: Block) -> dict[str, Any]:
-    """A Block."""
-    return {
-        "header": header_to_json(block.header),
-        "data": {"txs": [base64_text(tx) for tx in block.txs]},
-        "evidence": {"evidence": [_evidence_to_json(piece) for piece in block.evidence]},
-        "last_commit": commit_to_json(block.last_commit),
-    }
-
-
-def _evidence_to_json(evidence: DuplicateVoteEvidence) -> dict[str, Any]:
-    return {
-        "type": "tendermint/DuplicateVoteEvidence",
-        "value": {
-            "vote_a": _vote_to_json(evidence.vote_a),
-            "vote_b": _vote_to_json(evidence.vote_b),
-            "TotalVotingPower": str(evidence.total_voting_power),
-            "ValidatorPower": str(evidence.validator_power),
-            "Timestamp": time_to_text(evidence.time_ns),
-        },
-    }
-
-
-def _vote_to_json(vote: Vote) -> dict[str, Any]:
-    return {
-        "type": int(vote.type),
-        "height": str(vote.height),
-        "round": vote.round,
-        "block_id": block_id_to_json(vote.block_id),
-        "timestamp": time_to_text(vote.time_ns),
-        "validator_address": hex_text(vote.validator_address),
-        "validator_index": vote.validator_index,
-        "signature": base64_text(vote.signature),
-    }
-
-
-def _block_answer(stored: StoredBlock) -> dict[str, Any]:
-    commit = Commit.decode(stored.commit)
-    return {
-        "block_id": block_id_to_json(commit.block_id),
-        "block": block_to_json(Block.decode(stored.block)),
-    }
 
 
 def tx_to_json(node: Node, tx_hash: bytes, prove: bool) -> dict[str, Any]:
@@ -200,14 +129,25 @@ async def health(node: Node, params: Params) -> dict[str, Any]:
 
 async def block(node: Node, params: Params) -> dict[str, Any]:
     """The block at `height`, or the last one."""
-    return _block_answer(stored_at(node, params.height()))
+    return block_answer(stored_at(node, params.height()))
 
 
 async def block_by_hash(node: Node, params: Params) -> dict[str, Any]:
     """The block with this header hash; null when there is none."""
     stored = node.store.by_hash(params.data("hash"))
     empty = {"block_id": {"hash": "", "parts": {"total": 0, "hash": ""}}, "block": None}
-    return empty if stored is None else _block_answer(stored)
+    return empty if stored is None else block_answer(stored)
+
+
+async def header(node: Node, params: Params) -> dict[str, Any]:
+    """The header at `height`, or the last one."""
+    return {"header": header_to_json(Block.decode(stored_at(node, params.height()).block).header)}
+
+
+async def header_by_hash(node: Node, params: Params) -> dict[str, Any]:
+    """The header with this hash; null when there is none."""
+    stored = node.store.by_hash(params.data("hash"))
+    return {"header": None if stored is None else header_to_json(Block.decode(stored.block).header)}
 
 
 async def block_results(node: Node, params: Params) -> dict[str, Any]:
@@ -217,14 +157,14 @@ async def block_results(node: Node, params: Params) -> dict[str, Any]:
     return {
         "height": str(stored.height),
         "txs_results": results or None,
-        "finalize_block_events": None,
-        "validator_updates": _updates(node, stored.height) or None,
+        "finalize_block_events": [event_to_json(event) for event in block_events(stored)] or None,
+        "validator_updates": validator_updates(node, stored.height) or None,
         "consensus_param_updates": None,
         "app_hash": base64_text(stored.app_hash),
     }
 
 
-def _updates(node: Node, height: int) -> list[dict[str, Any]]:
+def validator_updates(node: Node, height: int) -> list[dict[str, Any]]:
     """Whose power block `height` changed."""
     before, after = (node.executor.app.validators_at(height + more) for more in (1, 2))
     return [
@@ -269,9 +209,7 @@ async def validators(node: Node, params: Params) -> dict[str, Any]:
     found = kept.get(height) or node.executor.validators_at(height)
     stated = found.validators if height in kept else (replace(one, priority=0) for one in found.validators)
     everybody = [validator_to_json(each) for each in stated]
-    size = params.integer("per_page", MAX_VALIDATORS, 1, MAX_VALIDATORS)
-    first = size * (params.integer("page", 1, 1) - 1)
-    members = everybody[first : first + size]
+    members = everybody[params.page(len(everybody))]
     return {
         "block_height": str(height),
         "validators": members,
@@ -285,59 +223,15 @@ async def genesis(node: Node, params: Params) -> dict[str, Any]:
     return {"genesis": node.genesis.to_json()}
 
 
+async def consensus_params(node: Node, params: Params) -> dict[str, Any]:
+    """The limits of blocks and evidence, which are those of the genesis at every height."""
+    height = stored_at(node, params.height()).height
+    return {"block_height": str(height), "consensus_params": node.genesis.to_json()["consensus_params"]}
+
+
 async def tx(node: Node, params: Params) -> dict[str, Any]:
     """A committed transaction by its hash, proven with `prove`."""
     return tx_to_json(node, params.data("hash"), params.boolean("prove"))
-
-
-async def broadcast_tx_sync(node: Node, params: Params) -> dict[str, Any]:
-    """Check the transaction, put it into the pool, and answer with the check's code."""
-    wire = params.data("tx")
-    code, reason = _submit(node, wire)
-    return {
-        "code": code,
-        "data": "",
-        "log": reason,
-        "codespace": "",
-        "hash": hex_text(hashlib.sha256(wire).digest()),
-    }
-
-
-async def broadcast_tx_async(node: Node, params: Params) -> dict[str, Any]:
-    """Like broadcast_tx_sync, but what the check says is not told."""
-    return {**await broadcast_tx_sync(node, params), "code": 0, "log": ""}
-
-
-async def broadcast_tx_commit(node: Node, params: Params) -> dict[str, Any]:
-    """Put the transaction into the pool and wait until a block holds it."""
-    wire = params.data("tx")
-    code, reason = _submit(node, wire)
-    tx_hash = hashlib.sha256(wire).digest()
-    answer = {
-        "check_tx": result_to_json(ResultRecord(code, reason, ())),
-        "tx_result": result_to_json(ResultRecord(0, "", ())),
-        "hash": hex_text(tx_hash),
-        "height": "0",
-    }
-    if code:
-        return answer
-    try:
-        async with asyncio.timeout(COMMIT_WAIT_S):
-            await node.wait_for_tx(tx_hash)
-    except TimeoutError:
-        raise internal("timed out waiting for tx to be included in a block") from None
-    except MempoolRefused as refused:
-        return {**answer, "check_tx": result_to_json(ResultRecord(refused.code, refused.reason, ()))}
-    found = tx_to_json(node, tx_hash, prove=False)
-    return {**answer, "tx_result": found["tx_result"], "height": found["height"]}
-
-
-def _submit(node: Node, wire: bytes) -> tuple[int, str]:
-    try:
-        node.submit(wire)
-    except MempoolRefused as refused:
-        return refused.code, refused.reason
-    return 0, ""
 
 
 async def abci_info(node: Node, params: Params) -> dict[str, Any]:
@@ -400,12 +294,6 @@ async def net_info(node: Node, params: Params) -> dict[str, Any]:
     return {"listening": True, "listeners": [listener], "n_peers": str(len(peers)), "peers": peers}
 
 
-async def num_unconfirmed_txs(node: Node, params: Params) -> dict[str, Any]:
-    """How many transactions wait."""
-    count = str(len(node.mempool))
-    return {"n_txs": count, "total": count, "total_bytes": str(node.mempool.bytes), "txs": None}
-
-
 ROUTES: dict[str, Route] = {
     route.__name__: route
     for route in (
@@ -413,19 +301,18 @@ ROUTES: dict[str, Route] = {
         health,
         block,
         block_by_hash,
+        header,
+        header_by_hash,
         block_results,
         blockchain,
         commit,
         validators,
         genesis,
+        consensus_params,
         tx,
-        broadcast_tx_sync,
-        broadcast_tx_async,
-        broadcast_tx_commit,
         abci_info,
         abci_query,
         net_info,
-        num_unconfirmed_txs,
     )
 }
 

@@ -1,22 +1,47 @@
-"""Event subscriptions over a WebSocket, as CometBFT's: `tm.event='NewBlock'` and `tm.event='Tx'`."""
+"""Event subscriptions over a WebSocket, as CometBFT's, in its query language.
+
+Rules
+- Published are `NewBlock`, `NewBlockHeader`, `NewBlockEvents`, `NewEvidence` and `ValidatorSetUpdates` for a
+  block, `Tx` for each transaction. A query that can match only others is refused: it would wait for ever.
+- A subscriber is fed from the block store, in order, from the block after the one at which it subscribed. One
+  that reads slowly falls behind; it costs no memory, and others nothing.
+- A query is itself whatever its spaces are: `a = 'b'` unsubscribes from `a='b'`.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from ledger.node.block_store import StoredBlock
-from ledger.node.executor import stored_results
+from ledger.node.event_tags import EVENT, Found, block_events, block_tags, told, tx_tags
+from ledger.node.executor import ResultRecord, stored_results
 from ledger.node.node import Node
-from ledger.node.rpc_params import RpcError, internal
-from ledger.node.rpc_routes import block_to_json, result_to_json
+from ledger.node.rpc_forms import block_to_json, event_to_json, evidence_to_json, result_to_json
+from ledger.node.rpc_params import Params, RpcError, internal
+from ledger.node.rpc_routes import validator_updates
+from ledger.node.rpc_search import read_query
 from ledger.types.block import Block, Commit
-from ledger.types.ids import sha256
-from ledger.types.rpc_json import base64_text, block_id_to_json, hex_text
+from ledger.types.event_query import Query
+from ledger.types.rpc_json import base64_text, block_id_to_json, header_to_json
 
 MAX_SUBSCRIPTIONS = 5
-_QUERIES = {"tm.event='NewBlock'": "NewBlock", "tm.event='Tx'": "Tx"}
+METHODS = ("subscribe", "unsubscribe", "unsubscribe_all")
+_OF_BLOCKS = ("NewBlock", "NewBlockHeader", "NewBlockEvents", "NewEvidence", "ValidatorSetUpdates")
+PUBLISHED = (*_OF_BLOCKS, "Tx")
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    query: Query
+    asked: str
+    """The query in the subscriber's own spelling: what comes is labelled with it."""
+    request_id: Any
+    events: frozenset[str]
+    """Which events it may match."""
 
 
 class Subscriptions:
@@ -25,38 +50,39 @@ class Subscriptions:
     def __init__(self, node: Node, socket: web.WebSocketResponse) -> None:
         self._node = node
         self._socket = socket
-        self._queries: dict[str, Any] = {}
+        self._held: dict[str, _Subscription] = {}
         self._task: asyncio.Task[None] | None = None
 
     def handle(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         """Answer a subscribe or unsubscribe; None when the request is another one."""
-        method = asked.get("method")
-        if method not in ("subscribe", "unsubscribe", "unsubscribe_all"):
+        if asked.get("method") not in METHODS:
             return None
+        answer = {"jsonrpc": "2.0", "id": asked.get("id")}
         params = asked.get("params")
-        query = str(params.get("query", "")) if isinstance(params, dict) else ""
-        query = query.replace(" = ", "=").replace('"', "'").strip()
         try:
-            self._change(method, query, asked.get("id"))
+            self._change(asked["method"], Params(params if isinstance(params, dict) else {}, False), asked)
         except RpcError as error:
-            return {"jsonrpc": "2.0", "id": asked.get("id"), "error": error.to_json()}
-        return {"jsonrpc": "2.0", "id": asked.get("id"), "result": {}}
+            return {**answer, "error": error.to_json()}
+        return {**answer, "result": {}}
 
-    def _change(self, method: str, query: str, request_id: Any) -> None:
+    def _change(self, method: str, params: Params, asked: dict[str, Any]) -> None:
         if method == "unsubscribe_all":
-            self._queries.clear()
-        elif query not in _QUERIES:
-            raise internal(f"failed to parse query: expected one of {', '.join(_QUERIES)}")
-        elif method == "unsubscribe":
-            if self._queries.pop(query, None) is None:
+            if not self._held:
                 raise internal("subscription not found")
-        else:
-            self._subscribe(query, request_id)
+            self._held.clear()
+            return
+        query = read_query(params)
+        if method == "subscribe":
+            self._subscribe(_Subscription(query, params.text("query"), asked.get("id"), _events_of(query)))
+        elif self._held.pop(str(query), None) is None:
+            raise internal("subscription not found")
 
-    def _subscribe(self, query: str, request_id: Any) -> None:
-        if len(self._queries) >= MAX_SUBSCRIPTIONS:
+    def _subscribe(self, wanted: _Subscription) -> None:
+        if str(wanted.query) in self._held:
+            raise internal("already subscribed")
+        if len(self._held) >= MAX_SUBSCRIPTIONS:
             raise internal(f"at most {MAX_SUBSCRIPTIONS} subscriptions per connection")
-        self._queries[query] = request_id
+        self._held[str(wanted.query)] = wanted
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._feed(self._node.store.height))
 
@@ -69,43 +95,75 @@ class Subscriptions:
         with contextlib.suppress(ConnectionError, RuntimeError):
             while True:
                 await self._node.wait_for_block(height + 1)
-                height += 1
+                height = max(height + 1, self._node.store.base)
                 stored = self._node.store.load(height)
-                if stored is not None:
+                if stored is not None and self._held:
                     await self._send_block(stored)
 
     async def _send_block(self, stored: StoredBlock) -> None:
-        for query, request_id in tuple(self._queries.items()):
-            events = _new_block(stored) if _QUERIES[query] == "NewBlock" else _txs(stored)
-            for data, tags in events:
-                result = {"query": query, "data": data, "events": tags}
-                await self._socket.send_json({"jsonrpc": "2.0", "id": request_id, "result": result})
+        wanted = frozenset().union(*(one.events for one in self._held.values()))
+        for event, tags, data in _published(self._node, stored, wanted):
+            for one in tuple(self._held.values()):
+                if event in one.events and one.query.matches(tags):
+                    result = {"query": one.asked, "data": data, "events": told(tags)}
+                    await self._socket.send_json({"jsonrpc": "2.0", "id": one.request_id, "result": result})
 
 
-def _new_block(stored: StoredBlock) -> list[tuple[dict[str, Any], dict[str, list[str]]]]:
-    value = {
-        "block": block_to_json(Block.decode(stored.block)),
-        "block_id": block_id_to_json(Commit.decode(stored.commit).block_id),
-        "result_finalize_block": {"app_hash": base64_text(stored.app_hash)},
-    }
-    return [({"type": "tendermint/event/NewBlock", "value": value}, {"tm.event": ["NewBlock"]})]
+def _events_of(query: Query) -> frozenset[str]:
+    """Which published events the query may match. Raises RpcError when there is none."""
+    named = query.texts(EVENT)
+    for name in named:
+        if name not in PUBLISHED:
+            raise internal(f"tm.event must be one of {', '.join(PUBLISHED)}, got {name[:40]}")
+    return frozenset(named if named else PUBLISHED)
 
 
-def _txs(stored: StoredBlock) -> list[tuple[dict[str, Any], dict[str, list[str]]]]:
-    found = []
-    for index, (wire, result) in enumerate(zip(stored.txs, stored_results(stored), strict=True)):
-        value = {
-            "TxResult": {
-                "height": str(stored.height),
-                "index": index,
-                "tx": base64_text(wire),
-                "result": result_to_json(result),
-            }
+def _published(
+    node: Node, stored: StoredBlock, wanted: frozenset[str]
+) -> Iterator[tuple[str, Found, dict[str, Any]]]:
+    """The wanted events of a block: name, tags and data."""
+    if not wanted.isdisjoint(_OF_BLOCKS):
+        block = Block.decode(stored.block)
+        for name in _OF_BLOCKS:
+            if name in wanted:
+                for value in _values(node, stored, block, name):
+                    yield name, block_tags(stored, name), _data(name, value)
+    if "Tx" in wanted:
+        for index, (wire, result) in enumerate(zip(stored.txs, stored_results(stored), strict=True)):
+            tags = tx_tags(stored.height, wire, result)
+            yield "Tx", tags, _data("Tx", _tx_value(stored.height, index, wire, result))
+
+
+def _values(node: Node, stored: StoredBlock, block: Block, name: str) -> Iterator[dict[str, Any]]:
+    """What there is to tell of a block under this event."""
+    height = str(stored.height)
+    if name == "NewBlock":
+        yield {
+            "block": block_to_json(block),
+            "block_id": block_id_to_json(Commit.decode(stored.commit).block_id),
+            "result_finalize_block": {
+                "events": [event_to_json(event) for event in block_events(stored)],
+                "tx_results": [result_to_json(result) for result in stored_results(stored)] or None,
+                "validator_updates": validator_updates(node, stored.height) or None,
+                "app_hash": base64_text(stored.app_hash),
+            },
         }
-        tags = {
-            "tm.event": ["Tx"],
-            "tx.hash": [hex_text(sha256(wire))],
-            "tx.height": [str(stored.height)],
-        }
-        found.append(({"type": "tendermint/event/Tx", "value": value}, tags))
-    return found
+    elif name == "NewBlockHeader":
+        yield {"header": header_to_json(block.header)}
+    elif name == "NewBlockEvents":
+        events = [event_to_json(event) for event in block_events(stored)]
+        yield {"height": height, "events": events, "num_txs": str(len(stored.txs))}
+    elif name == "NewEvidence":
+        for piece in block.evidence:
+            yield {"height": height, "evidence": evidence_to_json(piece)}
+    elif updates := validator_updates(node, stored.height):
+        yield {"validator_updates": updates}
+
+
+def _tx_value(height: int, index: int, wire: bytes, result: ResultRecord) -> dict[str, Any]:
+    told_as = {"height": str(height), "index": index, "tx": base64_text(wire)}
+    return {"TxResult": {**told_as, "result": result_to_json(result)}}
+
+
+def _data(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": f"tendermint/event/{name}", "value": value}

@@ -15,7 +15,7 @@ Rules
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,7 +45,7 @@ from ledger.consensus.inputs import (
     VoteReceived,
 )
 from ledger.consensus.timeouts import TimeoutPolicy
-from ledger.node import wal_codec
+from ledger.node import metrics, wal_codec
 from ledger.node.block_store import StoredBlock
 from ledger.node.chain import validate_block, verify_commit
 from ledger.node.errors import BlockInvalid, PeerMisbehaved
@@ -55,6 +55,7 @@ from ledger.node.log import log
 from ledger.node.material import HeldBlock, Material
 from ledger.node.mempool import Mempool
 from ledger.node.messages import BlockWanted, EvidenceHeld, Message, ProposedBlock, Votes
+from ledger.node.pace import Pace
 from ledger.node.signer import Signer
 from ledger.node.unanswered import Unanswered
 from ledger.node.voice import Voice
@@ -62,12 +63,14 @@ from ledger.node.wal import Wal
 from ledger.node.wal_codec import Logged
 from ledger.types.block import Block, Commit, block_id_of
 from ledger.types.evidence import DuplicateVoteEvidence
+from ledger.types.ids import sha256
 from ledger.types.params import TRUSTING_PERIOD_S
 from ledger.types.proposal import Proposal
 from ledger.types.vote import Vote, VoteType
 
 MAX_ROUNDS_AHEAD = 100
 MAX_EARLY = 1_000
+MAX_EARLY_BYTES = 32 * 1024 * 1024
 ABSENT_PROPOSER_MS = 30
 HOPELESS_ROUND_MS = 10
 BEHIND_S = 0.03
@@ -94,8 +97,8 @@ class Surroundings(Protocol):
     def disk_failed(self, error: OSError) -> None:
         """What we must remember could not be written: end the process before it can promise anything more."""
 
-    def committed(self, stored: StoredBlock) -> None:
-        """A block was stored and executed."""
+    def committed(self, stored: StoredBlock, tx_hashes: Sequence[bytes]) -> None:
+        """A block was stored and executed; its transactions' hashes, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,10 @@ class ConsensusHost:
         self._inbox: deque[_Item] = deque()
         self._draining = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._pace = Pace()
+        self._paced = False
         self._early: list[Callable[[], None]] = []
+        self._early_bytes = 0
         self._decided: CommitBlock | None = None
         self._previous: core.HeightState | None = None
         self.halted = False
@@ -157,6 +163,11 @@ class ConsensusHost:
     @property
     def step(self) -> Step:
         return self._core.step
+
+    @property
+    def pause_s(self) -> float:
+        """The least time between the beginnings of two blocks, as of now."""
+        return self._pace.interval_s
 
     @property
     def seen_commit(self) -> Commit:
@@ -188,7 +199,9 @@ class ConsensusHost:
         self._cancel_timers()
         self._inbox.clear()
         self._early.clear()
+        self._early_bytes = 0
         self._previous = self._decided = None
+        self._paced = False
         self._core, self._material = self._fresh_height()
         self._begin()
 
@@ -203,21 +216,31 @@ class ConsensusHost:
         if self._core.step is not Step.WAITING:
             return
         if len(self._mempool) or len(self._evidence):
-            self._feed(TransactionsAvailable(self.height))
+            self._propose_in_time()
         elif self._executor.state.proof_due:
             self._later(PROOF_DELAY_S, TransactionsAvailable(self.height))
         else:
             delay_s = min(IDLE_LOOK_S, self._trusting_period_s / 3)
             self._timers.append(asyncio.get_running_loop().call_later(delay_s, self._look))
 
+    def _propose_in_time(self) -> None:
+        """At once when the block would be full or the last one is long ago, else when its time has come."""
+        wait_s = self._pace.wait_s(time.monotonic())
+        if wait_s <= 0 or len(self._mempool) >= self._max_block_txs:
+            self._feed(TransactionsAvailable(self.height))
+        elif not self._paced:
+            self._paced = True
+            self._later(wait_s, TransactionsAvailable(self.height))
+
     def receive_proposal(self, proposal: Proposal, encoded: bytes) -> None:
         """A peer's proposal with its block. Raises ValueError (NotAdmitted, ProtoError) or PeerMisbehaved."""
         if proposal.height == self.height + 1:
-            self._keep_early(lambda: self.receive_proposal(proposal, encoded))
+            self._keep_early(lambda: self.receive_proposal(proposal, encoded), len(encoded))
         if proposal.height != self.height or not self._near(proposal.round):
             return
-        if self._material.proposals.get(proposal.round) == proposal:
-            return
+        first = self._material.proposals.get(proposal.round)
+        if first is not None and (first == proposal or proposal.block_id.hash not in self._wanted):
+            return  # a proposer that makes many for one round is heard once
         verify_proposal(proposal, self._core.validators, self._executor.state.chain_id)
         block = Block.decode(encoded)
         if block_id_of(block, encoded) != proposal.block_id:
@@ -239,9 +262,11 @@ class ConsensusHost:
             self._feed(VoteReceived(vote))
 
     def receive_block(self, encoded: bytes) -> None:
-        """A block that we asked for. Raises ProtoError."""
+        """A block that we asked for; another is not judged, nor kept. Raises ProtoError."""
+        if not self._wanted:
+            return
         block = Block.decode(encoded)
-        if block.header.height == self.height:
+        if block.header.height == self.height and block.header.hash in self._wanted:
             block.check_hashes()
             self._learn(block, encoded)
 
@@ -329,9 +354,12 @@ class ConsensusHost:
         elif isinstance(effect, CommitBlock):
             self._decided = effect
         elif isinstance(effect, RequestBlock):
+            self._wanted.add(effect.block_id.hash)
             self._around.broadcast(BlockWanted(effect.height, effect.block_id.hash))
         elif isinstance(effect, StepEntered):
             self.steps += 1
+            if effect.round == 0 and effect.step is Step.PROPOSE:
+                self._pace.began(time.monotonic())
             if effect.round and effect.step is Step.PROPOSE:
                 log("new_round", height=effect.height, round=effect.round)
         elif isinstance(effect, EvidenceFound):
@@ -364,11 +392,7 @@ class ConsensusHost:
             return []
         self._material.proposals[ours.round] = ours
         held = self._material.blocks[ours.block_id]
-        known = BlockKnown(self.height, ours.block_id, held.valid, held.block.header.time_ns)
-        return [
-            _Item(Logged(self.height, known, held.encoded)),
-            self._ours(ProposalReceived(ours), ProposedBlock(ours.encode(), held.encoded)),
-        ]
+        return [self._ours(ProposalReceived(ours), ProposedBlock(ours.encode(), held.encoded))]
 
     def _make_block(self, effect: MakeBlock) -> _Item:
         candidates = self._mempool.oldest(MAX_TX_BYTES_PER_BLOCK, self._max_block_txs)
@@ -376,7 +400,7 @@ class ConsensusHost:
             candidates, self.seen_commit, self._address, self._evidence.pending()
         )
         if candidates and not block.txs:
-            self._mempool.remove(candidates)
+            self._mempool.remove(sha256(wire) for wire in candidates)
         encoded = block.encode()
         block_id = block_id_of(block, encoded)
         self._material.blocks[block_id] = HeldBlock(block, encoded, valid=True)
@@ -404,24 +428,28 @@ class ConsensusHost:
     def _commit(
         self, block: Block, encoded: bytes, commit: Commit, previous: core.HeightState | None
     ) -> None:
-        stored = self._executor.commit(block, encoded, commit)
+        with metrics.COMMIT_SECONDS.time():
+            stored = self._executor.commit(block, encoded, commit)
         self._wal.end_height(stored.height)
-        self._mempool.remove(block.txs)
+        self._mempool.remove(block.tx_hashes)
+        self._pace.committed(time.monotonic(), commit.round + 1)
         self._previous = previous
         self._cancel_timers()
+        self._paced = False
         self._core, self._material = self._fresh_height()
-        self._around.committed(stored)
+        self._around.committed(stored, block.tx_hashes)
         self._begin()
         self._tell_evidence(*self._evidence.settle())
 
     def _fresh_height(self) -> tuple[core.HeightState, Material]:
+        self._wanted: set[bytes] = set()
         height, validators = self._executor.state.height + 1, self._executor.state.validators
         return core.new_height(height, validators, self._address), Material(height)
 
     def _begin(self) -> None:
         """Start the height: what came early first, then whatever is to be proposed."""
         self._perform_all(self._apply(StartHeight(self.height, wait=True)))
-        early, self._early = self._early, []
+        early, self._early, self._early_bytes = self._early, [], 0
         for kept in early:
             try:
                 kept()
@@ -443,7 +471,7 @@ class ConsensusHost:
         """A far round would make us compute proposers without end."""
         return round_ <= self.round + MAX_ROUNDS_AHEAD
 
-    def _keep_early(self, again: Callable[[], None]) -> None:
+    def _keep_early(self, again: Callable[[], None], size: int = 0) -> None:
         """A message of the next height: its time comes when we have stored this one.
 
         It also tells that somebody has stored this one already: if we still have not in a moment, we ask.
@@ -453,8 +481,9 @@ class ConsensusHost:
             asyncio.get_running_loop().call_later(
                 BEHIND_S, lambda: self._around.ask() if self.height == height else None
             )
-        if len(self._early) < MAX_EARLY:
+        if len(self._early) < MAX_EARLY and self._early_bytes + size <= MAX_EARLY_BYTES:
             self._early.append(again)
+            self._early_bytes += size
 
     def _late_precommit(self, vote: Vote) -> None:
         """A precommit for the block that is decided already: it makes the next block's last commit fuller."""

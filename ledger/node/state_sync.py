@@ -2,10 +2,15 @@
 
 Rules
 - Peers offer snapshots; nothing that they say is believed. The header after a snapshot's height is verified
-  from the genesis by the light client; the state's root must be its app hash.
+  by the light client, and the state's root must be its app hash.
+- The light client begins at the header that the operator names, if one does; else at our own last block; else
+  at the genesis. With many changes of validators since, and the blocks of then pruned everywhere, there may
+  be no way from the genesis: then the operator has to name one.
 - Each chunk must have the digest that the offer names. Who sends another is dropped, and so is who offered
   what turns out not to be the state; the next peer, or the next offer, takes its place.
-- A peer that does not answer in time is asked no more in this attempt.
+- Of offers for the same height the one that most peers make goes first.
+- A peer that vanishes, or does not answer in time, is asked no more in this attempt.
+- Chunks are kept on disk as they come: who is killed on the way goes on where it was.
 """
 
 import asyncio
@@ -18,6 +23,7 @@ from ledger.light.errors import HeaderRefused
 from ledger.light.path import skipping
 from ledger.light.verdict import LightBlock, Options, TrustedState
 from ledger.light.verifier import verify_block, verify_commit
+from ledger.node.chunk_stash import ChunkStash
 from ledger.node.errors import PeerMisbehaved
 from ledger.node.log import log
 from ledger.node.messages import (
@@ -67,6 +73,9 @@ class StateSync:
     peers: Callable[[], list[Peer]]
     send: Callable[[Peer, Message], None]
     drop: Callable[[Peer, str], None]
+    stash: ChunkStash | None = None
+    named: tuple[int, bytes] | None = None
+    """Height and hash of the header that the operator trusts."""
     clock_ns: Callable[[], int] = time.time_ns
     _offers: dict[SnapshotOffered, list[Peer]] = field(default_factory=dict)
     _refused: set[SnapshotOffered] = field(default_factory=set)
@@ -75,6 +84,8 @@ class StateSync:
     def heard(self, peer: Peer, message: SnapshotOffered | Answer) -> None:
         """A peer's answer; what nobody asked for is passed over."""
         if isinstance(message, SnapshotOffered):
+            if peer in self._offers.get(message, ()):
+                return
             if sum(peer in offering for offering in self._offers.values()) < OFFERS_PER_PEER:
                 self._offers.setdefault(message, []).append(peer)
             return
@@ -89,25 +100,36 @@ class StateSync:
         for peer in synced.peers:
             self.drop(peer, why)
 
-    async def run(self) -> Synced | None:
-        """A state to take over; None when nobody offers one that can be verified."""
+    def finished(self) -> None:
+        """The state was taken over."""
+        if self.stash is not None:
+            self.stash.clear()
+
+    async def run(self, own: TrustedState | None = None) -> Synced | None:
+        """A state later than our `own` block; None when nobody offers one that can be verified."""
+        above = max(own.header.height if own else 0, self.named[0] if self.named else 0)
         for _attempt in range(ATTEMPTS):
             self._offers.clear()
             for peer in self.peers():
                 self.send(peer, SnapshotsWanted())
             await asyncio.sleep(OFFERS_S)
-            for offer in sorted(self._offers, key=lambda one: one.height, reverse=True):
-                if offer in self._refused:
+            for offer in self._best_first():
+                if offer in self._refused or offer.height <= above:
                     continue
-                synced = await self._take(offer, self._offers[offer])
+                synced = await self._take(offer, self._offers[offer], own)
                 if synced is not None:
                     return synced
         return None
 
-    async def _take(self, offer: SnapshotOffered, peers: list[Peer]) -> Synced | None:
+    def _best_first(self) -> list[SnapshotOffered]:
+        return sorted(self._offers, key=lambda one: (one.height, len(self._offers[one])), reverse=True)
+
+    async def _take(
+        self, offer: SnapshotOffered, peers: list[Peer], own: TrustedState | None
+    ) -> Synced | None:
         for peer in list(peers):
             try:
-                after = await self._verified(peer, offer.height + 1)
+                after = await self._verified(peer, offer.height + 1, own)
                 if after.header.app_hash != offer.app_hash:
                     raise PeerMisbehaved("a snapshot of the verified state", "one of another")
                 before = await self._linked(peer, after.header)
@@ -122,16 +144,25 @@ class StateSync:
                     return Synced(snapshot, before.header, before.commit, after.header, offer, tuple(peers))
         return None
 
-    async def _verified(self, peer: Peer, height: int) -> LightBlock:
-        """The peer's block of `height`, verified from the genesis."""
+    async def _verified(self, peer: Peer, height: int, own: TrustedState | None) -> LightBlock:
+        """The peer's block of `height`, verified from what we trust."""
         target = await self._light_block(peer, height)
-        way = skipping(TrustedState.of_genesis(self.genesis), target, _OPTIONS, self.clock_ns())
+        way = skipping(await self._root(peer, own), target, _OPTIONS, self.clock_ns())
         try:
             wanted = next(way)
             while True:
                 wanted = way.send(await self._light_block(peer, wanted))
         except StopIteration:
             return target
+
+    async def _root(self, peer: Peer, own: TrustedState | None) -> TrustedState:
+        if self.named is None:
+            return own or TrustedState.of_genesis(self.genesis)
+        height, trusted_hash = self.named
+        block = await self._light_block(peer, height)
+        if block.header.hash != trusted_hash or not verify_block(block).ok:
+            raise PeerMisbehaved(f"the header {trusted_hash.hex()} of height {height}", "another")
+        return TrustedState.of(block)
 
     async def _linked(self, peer: Peer, after: Header) -> LightBlock:
         """The block that `after`, which is verified, names as the one before it."""
@@ -158,6 +189,8 @@ class StateSync:
 
     async def _chunks(self, offer: SnapshotOffered, peers: list[Peer]) -> bytes | None:
         """All chunks from whoever offers the same; None when nobody is left that sends one of them."""
+        kept = 0 if self.stash is None else self.stash.begin(offer.chunks)
+        log("chunks_wanted", height=offer.height, chunks=len(offer.chunks), kept=kept)
         got: list[bytes | None] = []
         for first in range(0, len(offer.chunks), AT_ONCE):
             indices = range(first, min(first + AT_ONCE, len(offer.chunks)))
@@ -166,6 +199,8 @@ class StateSync:
         return b"".join(found) if len(found) == len(offer.chunks) else None
 
     async def _chunk(self, offer: SnapshotOffered, index: int, peers: list[Peer]) -> bytes | None:
+        if self.stash is not None and (kept := self.stash.get(offer.chunks[index])) is not None:
+            return kept
         while peers:
             peer = peers[index % len(peers)]
             try:
@@ -175,6 +210,8 @@ class StateSync:
                 continue
             assert isinstance(answer, Chunk)
             if hashlib.sha256(answer.data).digest() == offer.chunks[index]:
+                if self.stash is not None:
+                    self.stash.put(answer.data)
                 return answer.data
             log("chunk_refused", height=offer.height, index=index, peer=peer.moniker)
             self.drop(peer, f"chunk {index} of snapshot {offer.height} is not the one that it offered")
@@ -184,11 +221,15 @@ class StateSync:
     async def _ask(self, peer: Peer, message: Message, kind: type, height: int, index: int = 0) -> Answer:
         key = (peer.address.certificate, kind, height, index)
         future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        gone = asyncio.ensure_future(peer.closed.wait())
         self.send(peer, message)
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await future
+            await asyncio.wait((future, gone), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                raise TimeoutError(f"{peer.moniker} did not answer")
+            return future.result()
         finally:
+            gone.cancel()
             self._waiting.pop(key, None)
 
 

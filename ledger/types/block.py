@@ -9,6 +9,7 @@ Rules (CometBFT v0.38)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ledger.types import merkle, proto
 from ledger.types.commit import ABSENT, BlockIDFlag, Commit, CommitSig, median_time_ns
@@ -34,6 +35,7 @@ __all__ = [
     "median_time_ns",
     "split",
     "tx_proof",
+    "txs_of",
 ]
 
 PART_SIZE = 65_536
@@ -42,6 +44,11 @@ PART_SIZE = 65_536
 def data_hash(txs: Sequence[bytes]) -> bytes:
     """The `data_hash` of a header over these transactions."""
     return merkle.root([sha256(tx) for tx in txs])
+
+
+def txs_of(encoded: bytes) -> tuple[bytes, ...]:
+    """The transactions of an encoded block, without reading the rest. Raises ProtoError."""
+    return _repeated(Fields(encoded, dict.fromkeys(range(1, 5), BYTES)).blob(2))
 
 
 def tx_proof(txs: Sequence[bytes], index: int) -> merkle.Proof:
@@ -57,6 +64,11 @@ class Block:
     txs: tuple[bytes, ...]
     last_commit: Commit
     evidence: tuple[DuplicateVoteEvidence, ...] = ()
+
+    @cached_property
+    def tx_hashes(self) -> tuple[bytes, ...]:
+        """SHA-256 of each transaction, in order."""
+        return tuple([sha256(tx) for tx in self.txs])
 
     @property
     def evidence_hash(self) -> bytes:
@@ -92,7 +104,7 @@ class Block:
     def check_hashes(self) -> None:
         """Raises ProtoError unless the header commits to exactly this content."""
         found = {
-            "data_hash": data_hash(self.txs),
+            "data_hash": merkle.root(self.tx_hashes),
             "last_commit_hash": self.last_commit.hash,
             "evidence_hash": self.evidence_hash,
         }

@@ -54,7 +54,10 @@ class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def public_key(self, key_id: str) -> bytes | None:
         """The 32-byte public key with this id, or None."""
-        return next((b64u_decode(key.public, 32) for key in self.keys if key.id == key_id), None)
+        for key in self.keys:
+            if key.id == key_id:
+                return b64u_decode(key.public, 32)
+        return None
 
 
 def encode(document: msgspec.Struct) -> bytes:

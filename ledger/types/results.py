@@ -7,6 +7,7 @@ Rules (CometBFT v0.38)
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger.types import merkle, proto
 
@@ -34,4 +35,10 @@ class ExecTxResult:
 
 def results_hash(results: Iterable[ExecTxResult]) -> bytes:
     """The `last_results_hash` of the header after the block with these results."""
-    return merkle.root([result.encode() for result in results])
+    return merkle.root([_encoded(result) for result in results])
+
+
+@lru_cache(maxsize=256)
+def _encoded(result: ExecTxResult) -> bytes:
+    """Nearly all results are the same one: success."""
+    return result.encode()

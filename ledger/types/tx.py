@@ -19,6 +19,7 @@ from ledger.types.signing import sign
 from ledger.types.tx_change import Change
 from ledger.types.tx_errors import Code, Rejected, safe_reason
 from ledger.types.tx_fields import (
+    AuditOutcome,
     B64u32,
     B64u64,
     Cid,
@@ -37,11 +38,19 @@ from ledger.types.tx_fields import (
 MAX_TX_BYTES = 65_536
 MAX_HANDLES = 1_000
 """Handles that one AccessOpened may list; more records are opened in several acts."""
+MAX_ACKNOWLEDGED = 500
+"""Anchors that one RecordAcknowledged may list."""
+VALIDATOR_KEY_ID = "#validator"
 ACCESS_KEY_ID = "#access"
 _SIGNING_DOMAIN = b"salus/tx/v1\x00"
+_BEFORE_BODY = len('{"body":')
+_AFTER_BODY = len(',"signatures":[{"key":"","signature":""}]}') + 86
+"""What follows the body in the wire bytes, but for the key id; a signature is 86 characters of base64url."""
 
 
-class BodyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+class BodyFields(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", gc=False
+):
     """What every body holds. `ledger` is the chain id, times are ms, `nonce` is unique per author."""
 
     ledger: LedgerId
@@ -52,7 +61,7 @@ class BodyFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     not_after: TimeMs
 
 
-class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
+class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A DID's first key set. Author: the DID itself; signed by any key of `keyset`."""
 
     did: Did
@@ -60,7 +69,7 @@ class DidRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
     custody: Custody
 
 
-class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True):
+class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A DID's next key set. Signed by the key that the current `next` names, which must be in the new set.
 
     `custody` labels the DID from here on: a patient who takes their keys over becomes `self`.
@@ -72,7 +81,7 @@ class DidRotated(BodyFields, frozen=True, kw_only=True, tag=True):
     custody: Custody
 
 
-class OrganisationRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
+class OrganisationRegistered(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The consortium's authority admits an organisation with its DID and first key set."""
 
     did: Did
@@ -82,7 +91,7 @@ class OrganisationRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
     region: Label
 
 
-class ClinicianRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
+class ClinicianRegistered(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """An organisation vouches for a credential it issued; only the credential's hash is on the ledger."""
 
     credential: B64u32
@@ -90,13 +99,13 @@ class ClinicianRegistered(BodyFields, frozen=True, kw_only=True, tag=True):
     valid_until: TimeMs
 
 
-class ClinicianRevoked(BodyFields, frozen=True, kw_only=True, tag=True):
+class ClinicianRevoked(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The organisation takes the credential back."""
 
     credential: B64u32
 
 
-class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True):
+class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A hospital or insurer commits to an encrypted record. `commitment` is salted, `root` the shards'."""
 
     anchor: Id
@@ -107,7 +116,22 @@ class RecordAnchored(BodyFields, frozen=True, kw_only=True, tag=True):
     commitment: B64u32
 
 
-class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True):
+class RecordAcknowledged(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
+    """The subject of these anchors says that the records are theirs. `anchors` ascending, each once."""
+
+    subject: Did
+    anchors: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=MAX_ACKNOWLEDGED)]
+
+
+class RecordAudited(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
+    """The organisation that was drawn for it has examined a record. `evidence` is its report's hash."""
+
+    anchor: Id
+    outcome: AuditOutcome
+    evidence: B64u32
+
+
+class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The subject lets the holder of `access_key` open records whose handles lie under `handles_root`."""
 
     consent: Id
@@ -125,14 +149,14 @@ class ConsentGranted(BodyFields, frozen=True, kw_only=True, tag=True):
     custody: Custody
 
 
-class ConsentRevoked(BodyFields, frozen=True, kw_only=True, tag=True):
+class ConsentRevoked(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """The subject ends a consent, at once and for good."""
 
     consent: Id
     subject: Did
 
 
-class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True):
+class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """One act of opening. Author `access:<consent>`; signed by the consent's access key as `#access`."""
 
     consent: Id
@@ -142,22 +166,30 @@ class AccessOpened(BodyFields, frozen=True, kw_only=True, tag=True):
     wraps: B64u32
 
 
-class GovernanceProposed(BodyFields, frozen=True, kw_only=True, tag=True):
+class GovernanceProposed(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """An organisation proposes a change of the validators. Votes are taken until `not_after`."""
 
     proposal: Id
     change: Change
 
 
-class GovernanceVoted(BodyFields, frozen=True, kw_only=True, tag=True):
+class GovernanceVoted(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """A hospital or the authority votes on an open proposal, once."""
 
     proposal: Id
     approve: bool
 
 
-class CheckpointRequested(BodyFields, frozen=True, kw_only=True, tag=True):
+class CheckpointRequested(BodyFields, frozen=True, kw_only=True, tag=True, gc=False):
     """An organisation asks for a block now, so that everybody has a fresh commit to check against."""
+
+
+class CandidacyRenewed(BodyFields, frozen=True, kw_only=True, tag=True):
+    """A candidate that does not vote shows that it follows. Author `validator:<ADDRESS>`; signed by the
+    validator's own key as `#validator`."""
+
+    public: B64u32
+    epoch: Count
 
 
 Body: TypeAlias = (
@@ -167,40 +199,47 @@ Body: TypeAlias = (
     | ClinicianRegistered
     | ClinicianRevoked
     | RecordAnchored
+    | RecordAcknowledged
+    | RecordAudited
     | ConsentGranted
     | ConsentRevoked
     | AccessOpened
     | GovernanceProposed
     | GovernanceVoted
     | CheckpointRequested
+    | CandidacyRenewed
 )
 
 
-class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The author's key id and b64u of its 64-byte Ed25519 signature."""
 
     key: KeyId
     signature: B64u64
 
 
-class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     body: Body
     signatures: tuple[Signature]
 
 
-class SignedTx(msgspec.Struct, frozen=True):
+class SignedTx(msgspec.Struct, frozen=True, gc=False):
     """A decoded transaction. Its form is checked; its signature and the rules are not yet."""
 
     body: Body
     key_id: str
     signature: bytes
     wire: bytes
-    hash: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """The transaction's id: SHA-256(wire)."""
+        return tx_hash(self.wire)
 
     @property
     def signed_bytes(self) -> bytes:
-        """What the signature covers."""
-        return signed_bytes(self.body)
+        """What the signature covers: `signed_bytes(self.body)`, cut out of the canonical wire bytes."""
+        return _SIGNING_DOMAIN + self.wire[_BEFORE_BODY : -(_AFTER_BODY + len(self.key_id))]
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -234,7 +273,7 @@ def decode_tx(wire: bytes) -> SignedTx:
             Code.TX_NOT_CANONICAL, "the bytes are not the canonical JSON (RFC 8785) of what they say"
         )
     only = parsed.signatures[0]
-    return SignedTx(parsed.body, only.key, b64u_decode(only.signature, 64), wire, tx_hash(wire))
+    return SignedTx(parsed.body, only.key, b64u_decode(only.signature, 64), wire)
 
 
 def decode_body(document: bytes) -> Body:

@@ -50,6 +50,13 @@ class Code(IntEnum):
     ANCHOR_TAKEN = 50
     SUBJECT_UNKNOWN = 51
     SUBJECT_NOT_PERSON = 52
+    ANCHOR_UNKNOWN = 53
+    ANCHOR_NOT_YOURS = 54
+    ANCHOR_ACKNOWLEDGED = 55
+    ANCHORS_MALFORMED = 56
+    AUDIT_NOT_DRAWN = 57
+    AUDIT_NOT_YOURS = 58
+    AUDIT_REPEATED = 59
     # Consents
     CONSENT_TAKEN = 60
     CONSENT_UNKNOWN = 61
@@ -71,6 +78,11 @@ class Code(IntEnum):
     NOT_ELECTOR = 84
     CHANGE_INVALID = 85
     CHECKPOINT_TOO_SOON = 86
+    # Candidates
+    CANDIDATE_UNKNOWN = 90
+    CANDIDATE_VOTES = 91
+    CANDIDACY_RENEWED = 92
+    EPOCH_OTHER = 93
 
     @property
     def permanent(self) -> bool:
@@ -88,12 +100,17 @@ _MAY_PASS_LATER = frozenset(
         Code.NOT_ORGANISATION,
         Code.CREDENTIAL_UNKNOWN,
         Code.SUBJECT_UNKNOWN,
+        Code.ANCHOR_UNKNOWN,
+        Code.AUDIT_NOT_DRAWN,
         Code.CONSENT_UNKNOWN,
         Code.CONSENT_NOT_YET_VALID,
         Code.PROPOSAL_UNKNOWN,
         Code.NOT_ELECTOR,
         Code.CHANGE_INVALID,
         Code.CHECKPOINT_TOO_SOON,
+        Code.CANDIDATE_UNKNOWN,
+        Code.CANDIDATE_VOTES,
+        Code.EPOCH_OTHER,
     }
 )
 

@@ -33,4 +33,5 @@ Cid = Annotated[str, Meta(pattern=r"^b[a-z2-7]{8,127}\Z")]
 """A content id: CIDv1 in multibase base32."""
 Codec = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/._:;=-]{1,64}\Z")]
 Custody = Literal["self", "custodial"]
+AuditOutcome = Literal["passed", "failed"]
 OrganisationKind = Literal["hospital", "insurer", "regulator", "research"]

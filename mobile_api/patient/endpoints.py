@@ -57,6 +57,19 @@ class CustodialRevocation(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     pin: str
 
 
+class Wires(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    wires: list[str]
+
+
+class CustodialAcknowledgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    records: list[str]
+    pin: str
+
+
+class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    records: list[str]
+
+
 @endpoint("GET", Role.PATIENT)
 def profile(request: HttpRequest) -> HttpResponse:
     return as_json(wallet.patient_profile(person_id=person_of(request).id))
@@ -87,6 +100,35 @@ def set_emergency_choice(request: HttpRequest) -> HttpResponse:
 @endpoint("GET", Role.PATIENT)
 def records(request: HttpRequest) -> HttpResponse:
     return as_json(wallet.records_for_patient(person_id=person_of(request).id))
+
+
+@endpoint("GET", Role.PATIENT)
+def new_records(request: HttpRequest) -> HttpResponse:
+    """Records that wait for the patient's word, by source."""
+    return as_json(wallet.records_new(person_id=person_of(request).id))
+
+
+@endpoint("POST", Role.PATIENT)
+def acknowledge(request: HttpRequest) -> HttpResponse:
+    """A phone's signed `RecordAcknowledged`s."""
+    wires = [wire.encode() for wire in body_as(request, Wires).wires]
+    return as_json(wallet.records_acknowledge_self_held(person_id=person_of(request).id, wires=wires))
+
+
+@endpoint("POST", Role.PATIENT)
+def acknowledge_custodial(request: HttpRequest) -> HttpResponse:
+    asked = body_as(request, CustodialAcknowledgement)
+    answered = wallet.records_acknowledge_custodial(
+        person_id=person_of(request).id, records=asked.records, pin=asked.pin
+    )
+    return as_json(answered)
+
+
+@endpoint("POST", Role.PATIENT)
+def dispute(request: HttpRequest) -> HttpResponse:
+    """The patient says that these records are not theirs."""
+    records = body_as(request, Records).records
+    return as_json(wallet.records_dispute(person_id=person_of(request).id, records=records))
 
 
 @endpoint("POST", Role.PATIENT)

@@ -60,6 +60,14 @@ class Look:
     consent: wallet.ConsentView | None
 
 
+@dataclass(frozen=True)
+class NewOf:
+    """What one source sent that waits for the patient's word, by type."""
+
+    arrived: wallet.NewRecords
+    groups: list[TypeGroup]
+
+
 def code_picture(code: str) -> SafeString:
     """The patient code as a QR code (SVG, drawn here: the page needs no script for it)."""
     picture = segno.make(f"salus:{code}", error="m")
@@ -113,6 +121,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
         "live": [c for c in consents if c.state in LIVE],
         "ended": [c for c in consents if c.state not in LIVE][:10],
         "accesses": wallet.who_looked(person_id=person_id, limit=3),
+        "new": [NewOf(each, grouped(each.records)) for each in wallet.records_new(person_id=person_id)],
         "groups": grouped(records),
         "total": len(records),
         "on_their_way": sum(r.state in ("awaiting_key", "anchoring") for r in records),

@@ -25,6 +25,7 @@ FIELDS = {
         *("consent", "subject", "artefact", "handles_root", "handles", "requester", "organisation"),
         *("access_key", "valid_from", "valid_until", "max_opens", "erase_at", "custody"),
     },
+    "RecordAcknowledged": {"subject", "anchors"},
     "ConsentRevoked": {"consent", "subject"},
     "AccessOpened": {"consent", "handles", "indices", "path", "wraps"},
 }
@@ -60,6 +61,7 @@ def populated(amina: World) -> World:
         for source in ("riverside", "north-lake"):
             amina.ingest(person, source, ("Observation", b"same bytes"), ("Claim", b"same claim"))
     amina.settle()
+    _acknowledge(amina)
     given = amina.phone.approve(amina.tablet.ask(amina.code("li-mei")).request_id)
     amina.settle()
     amina.tablet.open(given.consent_id)
@@ -71,6 +73,14 @@ def populated(amina: World) -> World:
     wallet.clinician_device_revoke(person_id=amina.tablet.person_id, did=device.did)
     amina.settle()
     return amina
+
+
+def _acknowledge(world: World) -> None:
+    li_mei, amina = world.people["li-mei"].id, world.people["amina-diallo"].id
+    wires = [world.phone.acknowledges(arrived) for arrived in wallet.records_new(person_id=li_mei)]
+    wallet.records_acknowledge_self_held(person_id=li_mei, wires=wires)
+    records = [one.record_id for each in wallet.records_new(person_id=amina) for one in each.records]
+    wallet.records_acknowledge_custodial(person_id=amina, records=records, pin=PIN)
 
 
 def _custodial(world: World, request_id: str) -> None:

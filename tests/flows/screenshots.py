@@ -5,6 +5,7 @@ Request and bedside also in Chinese (`-zh`). `scene.png` shows phone and bedside
 """
 
 import base64
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,6 +132,14 @@ def the_others(cast: Cast) -> None:
     regulator.page.locator("tbody th a").first.click()
     regulator.page.wait_for_url("**/oversight/blocks/*/")
     picture(regulator, "block")
+    regulator.goto("/oversight/validators/")
+    picture(regulator, "validators")
+    regulator.goto("/oversight/")
+    holds_some = regulator.page.locator("td[data-title=Transactions]", has_text=re.compile("^[1-9]"))
+    regulator.page.locator("tbody tr").filter(has=holds_some).first.locator("th a").click()
+    regulator.page.locator("section.card dd.hash a").first.click()
+    regulator.page.wait_for_url("**/oversight/transactions/*/")
+    picture(regulator, "transaction")
     desk = Someone(cast.consortium, cast.browser, "ravi-menon", DESK)
     cast.present["ravi-menon"] = desk
     desk.sign_in()

@@ -1,6 +1,7 @@
 """The regulator's pages: the ledger in plain words, in both languages, and honest when it does not answer."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from ledger.api import (
     BlockDetail,
     BlockSummary,
     BlockTx,
+    EventCounts,
     LedgerStatus,
     LedgerUnavailable,
     NotFound,
     ProofInvalid,
     ValidatorInfo,
+    VerifiedValue,
 )
 from oversight import selectors
 from oversight.sentences import TELL, sentence
@@ -57,17 +60,27 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "GovernanceVoted": {"proposal": "P1", "approve": False},
     "CheckpointRequested": {},
+    "RecordAcknowledged": {"subject": "did:salus:uB", "anchors": ["A1", "A2"]},
+    "RecordAudited": {"anchor": "A1", "outcome": "failed", "evidence": "E1"},
+    "CandidacyRenewed": {"public": "k", "epoch": 7},
 }
 SUMMARY = BlockSummary(
-    height=7, hash="AB" * 32, time_ms=1_790_000_000_000, txs=1, proposer="V1", app_hash="CD" * 32
+    height=7,
+    hash="AB" * 32,
+    time_ms=1_790_000_000_000,
+    txs=1,
+    proposer="V1",
+    app_hash="CD" * 32,
+    slots=4,
+    signed_by=("V0", "V1", "V2"),
 )
 
 
 class Ledger:
     """A ledger of one block; `fails` is raised by every call instead."""
 
-    def __init__(self, fails: Exception | None = None, answering: int = 4) -> None:
-        self.fails, self.answering = fails, answering
+    def __init__(self, fails: Exception | None = None, answering: int = 4, txs: int = 1) -> None:
+        self.fails, self.answering, self.txs = fails, answering, txs
 
     def _check(self) -> None:
         if self.fails:
@@ -91,9 +104,20 @@ class Ledger:
         if height > 7:
             raise NotFound("no such block")
         body = COMMON | {"type": "ConsentGranted"} | BODIES["ConsentGranted"]
-        return BlockDetail(
-            replace(SUMMARY, height=height), (BlockTx("FF" * 32, body),), ("V0", "V1", "V2"), 0
-        )
+        return BlockDetail(replace(SUMMARY, height=height), (BlockTx("FF" * 32, body),) * self.txs)
+
+    def event_counts(self) -> EventCounts:
+        return EventCounts({"energy_traded": 3, "validator_punished": 1, "checkpoint": 2}, 5, 7, 3, 4)
+
+    def blocks_with_faults(self) -> list[BlockSummary]:
+        self._check()
+        return []
+
+    def query(self, key: str) -> VerifiedValue:
+        return VerifiedValue(None, 7, SUMMARY.time_ms)
+
+    def name_of(self, address: str) -> str:
+        return address
 
 
 @pytest.fixture
@@ -104,7 +128,10 @@ def grace(db: None) -> Client:
 
 
 @pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch) -> Any:
+def ledger(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Any:
+    settings.SALUS_LEDGER_GENESIS = tmp_path / "genesis.json"
+    settings.SALUS_LEDGER_GENESIS.write_text('{"validators": []}')
+
     def use(made: Ledger) -> None:
         monkeypatch.setattr(selectors, "ledger", lambda: made)
 
@@ -129,6 +156,7 @@ def test_every_transaction_is_told_in_plain_words(type_: str, language: str) -> 
         ({"kind": "leave"}, "leaves"),
         ({"kind": "power", "power": 20}, "another voting power"),
         ({"kind": "rotate", "moniker": "harbour"}, "new key"),
+        ({"kind": "candidate", "moniker": "harbour"}, "candidate"),
     ],
 )
 def test_a_proposal_says_what_would_change(change: dict[str, Any], words: str) -> None:
@@ -137,6 +165,13 @@ def test_a_proposal_says_what_would_change(change: dict[str, Any], words: str) -
     assert words in told.title
     assert ("Votes are taken until", 2) in told.times
     assert dict(told.facts).get("Validator") == change.get("moniker")
+
+
+def test_a_proposal_about_elections_names_no_validator() -> None:
+    change = {"kind": "election", "every": 1000, "seats": 7, "availability": 100, "contribution": 10}
+    told = sentence(COMMON | {"type": "GovernanceProposed", "proposal": "P1", "change": change})
+    assert "elected" in told.title
+    assert ("Blocks in an epoch", "1000") in told.facts
 
 
 def test_an_unknown_transaction_is_named_not_guessed_at() -> None:
@@ -174,6 +209,40 @@ def test_one_block_is_told_in_words(grace: Client, ledger: Any) -> None:
     assert "3 of 4" in page
 
 
+def test_a_long_block_comes_in_pages(grace: Client, ledger: Any) -> None:
+    ledger(Ledger(txs=120))
+    first, last = (grace.get(f"/oversight/blocks/7/{page}").content.decode() for page in ("", "?page=3"))
+    title = "A patient allowed the reading of 2 records"
+    assert (first.count(title), last.count(title)) == (50, 20)
+    assert "Permissions given</dt><dd>120" in first
+    assert "Page 3 of 3" in last
+    assert "Page 1 of 3" in grace.get("/oversight/blocks/7/?page=nonsense").content.decode()
+
+
+def test_how_much_may_still_fail_is_said(grace: Client, ledger: Any) -> None:
+    ledger(Ledger())
+    assert "1 more may fail before it stops." in grace.get("/oversight/").content.decode()
+    ledger(Ledger(answering=3))
+    assert "If one more fails, it stops." in grace.get("/oversight/validators/").content.decode()
+
+
+def test_types_that_are_new_are_counted_under_their_own_name(grace: Client, ledger: Any) -> None:
+    ledger(Ledger())
+    page = grace.get("/oversight/").content.decode()
+    assert "EnergyTraded</dt><dd>3" in page
+    assert "Requests for a fresh block</dt><dd>2" in page
+    assert "ValidatorPunished" not in page
+    assert "Blocks before 5 are no longer kept." in page
+
+
+def test_empty_pages_say_so(grace: Client, ledger: Any) -> None:
+    ledger(Ledger())
+    assert "There is no evidence against any validator." in grace.get("/oversight/evidence/").content.decode()
+    assert (
+        "Every validator that ever voted still does." in grace.get("/oversight/validators/").content.decode()
+    )
+
+
 def test_paging_takes_numbers_only(grace: Client, ledger: Any) -> None:
     ledger(Ledger())
     assert "/oversight/blocks/4/" in grace.get("/oversight/?before=5").content.decode()
@@ -203,6 +272,8 @@ def test_a_lie_is_never_shown_as_data(grace: Client, ledger: Any) -> None:
 
 @pytest.mark.parametrize("role", ["patient", "clinician", "insurer"])
 def test_others_do_not_get_in(db: None, client: Client, role: str) -> None:
-    assert client.get("/oversight/").status_code == 302
     client.force_login(person_ensure(handle="mallory", name="Mallory", role=role))
-    assert client.get("/oversight/").status_code == 403
+    stranger = Client()
+    for page in ("", "blocks/1/", f"transactions/{'AB' * 32}/", "validators/", "evidence/", "search/?q=1"):
+        assert stranger.get(f"/oversight/{page}").status_code == 302
+        assert client.get(f"/oversight/{page}").status_code == 403

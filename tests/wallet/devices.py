@@ -14,6 +14,7 @@ from ledger.api import (
     ConsentGranted,
     ConsentRevoked,
     DidRegistered,
+    RecordAcknowledged,
     b64u_decode,
     b64u_encode,
     did_of,
@@ -115,6 +116,13 @@ class Phone:
         return wallet.DidRegistration(
             organisation_id=organisation_id, wire=sign_tx(body, "#device-1", signing)
         )
+
+    def acknowledges(self, arrived: wallet.NewRecords) -> bytes:
+        """A signed `RecordAcknowledged` of everything that one source sent."""
+        keys = next(keys for keys in self.keys.values() if keys.did == arrived.subject)
+        anchors = tuple(sorted(arrived.anchors))
+        body = RecordAcknowledged(**tx_header(keys.did), subject=keys.did, anchors=anchors)
+        return sign_tx(body, "#device-1", keys.signing)
 
     def set_up(self) -> wallet.PatientProfile:
         profile = wallet.patient_profile(person_id=self.person_id)

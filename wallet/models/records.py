@@ -14,6 +14,12 @@ class Record(models.Model):
         ANCHORED = "anchored", "on the ledger"
         FAILED = "failed", "failed"
 
+    class Answer(models.TextChoices):
+        NONE = "", "not answered"
+        SIGNED = "signed", "acknowledged, on its way to the ledger"
+        ACKNOWLEDGED = "acknowledged", "acknowledged on the ledger"
+        DISPUTED = "disputed", "not the patient's"
+
     id = models.CharField(primary_key=True, max_length=36)
     patient = models.ForeignKey("wallet.Patient", on_delete=models.PROTECT, related_name="records")
     source_id = models.UUIDField(db_index=True)
@@ -38,6 +44,9 @@ class Record(models.Model):
     anchor = models.CharField(max_length=22, blank=True, db_index=True)
     state = models.CharField(max_length=12, choices=State.choices)
     reason = models.CharField(max_length=200, blank=True)
+    answer = models.CharField(
+        max_length=12, choices=Answer.choices, default=Answer.NONE, blank=True, help_text="the patient's word"
+    )
     created_at = models.BigIntegerField()
 
     class Meta:

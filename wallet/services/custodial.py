@@ -42,7 +42,7 @@ SIGNING_ID, SEALING_ID = "#key-1", "#seal-1"
 MAX_ATTEMPTS = 5
 LOCK_MS = 15 * 60_000
 SPREAD_MS = 3_600_000
-"""DIDs made together must not bear one time by which anyone could join them."""
+"""What several DIDs of a patient sign together must not bear one time by which anyone could join them."""
 B = TypeVar("B")
 
 
@@ -62,7 +62,13 @@ class OpenBundle:
 
     def sign_body(self, organisation_id: uuid.UUID, did: str, body: type[B], **fields: Any) -> bytes:
         """Wire bytes of a transaction by the patient's DID at this organisation."""
-        signed = body(**header(did, ports.now_ms()), **fields)
+        return self.sign_body_at(ports.now_ms(), organisation_id, did, body, **fields)
+
+    def sign_body_at(
+        self, issued_at: int, organisation_id: uuid.UUID, did: str, body: type[B], **fields: Any
+    ) -> bytes:
+        """The same with its time of issue (ms) given."""
+        signed = body(**header(did, issued_at), **fields)
         return sign(signed, SIGNING_ID, self._of(organisation_id).signing)  # type: ignore[arg-type]
 
     def _of(self, organisation_id: uuid.UUID) -> CustodialKeys:

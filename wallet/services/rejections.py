@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ledger.api import RecordAcknowledged, decode_tx
 from wallet.feed import FeedKind, feed_append
 from wallet.models import ClinicianDevice, Grant, Outbox, PairwiseDid, Record
 from wallet.models.keys import LedgerState
@@ -39,6 +40,17 @@ def _record(row: Outbox, reason: str) -> None:
     )
 
 
+def _acknowledgement(row: Outbox, _reason: str) -> None:
+    """The patient is asked again: a key that was rotated, say, refuses it only once."""
+    body = decode_tx(bytes(row.wire)).body
+    assert isinstance(body, RecordAcknowledged)
+    named = Record.objects.filter(anchor__in=body.anchors, answer=Record.Answer.SIGNED)
+    owner = named.values_list("patient_id", flat=True).first()
+    named.update(answer=Record.Answer.NONE)
+    payload = {"tx_hash": row.tx_hash}
+    feed_append(person_id=owner, kind=FeedKind.ACKNOWLEDGEMENT_FAILED, once=row.tx_hash, payload=payload)
+
+
 def _grant(row: Outbox, reason: str) -> None:
     grant = Grant.objects.filter(tx_hash=row.tx_hash, state=Grant.State.SIGNED).first()
     if grant is None:
@@ -66,6 +78,7 @@ def _device(row: Outbox, _reason: str) -> None:
 _HANDLERS: dict[str, Callable[[Outbox, str], None]] = {
     "DidRegistered": _did,
     "RecordAnchored": _record,
+    "RecordAcknowledged": _acknowledgement,
     "ConsentGranted": _grant,
     "ClinicianRegistered": _device,
 }

@@ -7,6 +7,8 @@
 - An accepted opening counts, whether or not the reader fetches the keys afterwards.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from ledger.machine.context import Context, Outcome
@@ -44,10 +46,17 @@ def open_records(context: Context, body: AccessOpened) -> Outcome:
 
 
 def _check_handles(body: AccessOpened, entry: ConsentEntry) -> None:
-    handles = tuple(b64u_decode(handle, 32) for handle in body.handles)
+    handles = tuple([b64u_decode(handle, 32) for handle in body.handles])
     if len(body.indices) != len(handles) or list(handles) != sorted(set(handles)):
         raise Rejected(Code.HANDLES_MALFORMED, "handles must be ascending, each once, with one index each")
-    path = tuple(b64u_decode(sibling, 32) for sibling in body.path)
-    proof = HandleProof(handles, body.indices, path)
-    if not handles_covered(proof, entry.handles, b64u_decode(entry.handles_root, 32)):
+    if not _covered(handles, body.indices, body.path, entry.handles, entry.handles_root):
         raise Rejected(Code.HANDLES_NOT_COVERED, "the proof does not show these handles under this consent")
+
+
+@lru_cache(maxsize=4096)
+def _covered(
+    handles: tuple[bytes, ...], indices: tuple[int, ...], path: tuple[str, ...], size: int, root: str
+) -> bool:
+    """`handles_covered` of a multiproof; remembered, since the pool asks first and the block again."""
+    proof = HandleProof(handles, indices, tuple([b64u_decode(sibling, 32) for sibling in path]))
+    return handles_covered(proof, size, b64u_decode(root, 32))

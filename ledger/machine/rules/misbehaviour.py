@@ -4,17 +4,25 @@
 - Who rotated its key in the meantime loses the power under the new key just the same.
 - A key is punished once, however many pieces of evidence there are and for whatever heights.
 - The last validator keeps its power: a ledger without validators could not even record the fault.
+- Where validators are elected and fewer than four are left, the best live candidate of another organisation
+  gets the power that the faulty one had, at once. With four or more left, nobody has a third afterwards.
 """
 
 from collections.abc import Iterator
 
-import msgspec
-
-from ledger.machine.context import Context, Outcome
-from ledger.machine.entries import ValidatorEntry, View, Write, validator_key, write
+from ledger.machine.context import Context, Members, Outcome
+from ledger.machine.entries import CANDIDATES_KEY, CandidatesEntry, View, Write, write
 from ledger.machine.results import Event
-from ledger.machine.validators import latest_members, set_writes
-from ledger.types.canonical import b64u_decode, b64u_encode
+from ledger.machine.rules.election import best_waiting, organisation_of
+from ledger.machine.validators import (
+    LEAST_FOR_A_FAULT,
+    altered,
+    capped,
+    entry_writes,
+    latest_members,
+    set_writes,
+)
+from ledger.types.canonical import b64u_decode
 from ledger.types.ids import address_of
 
 
@@ -26,15 +34,38 @@ def is_punished(view: View, public: bytes) -> bool:
 
 def punish(context: Context, public: bytes) -> Outcome:
     """What a block's evidence against the validator with this 32-byte key changes."""
-    if is_punished(context.view, public):
+    view = context.view
+    if is_punished(view, public):
         return Outcome((), ())
-    keys = tuple(_successors(context.view, public))
-    marks = tuple(_mark(context.view, key) for key in keys)
+    keys = tuple(_successors(view, public))
+    marks = tuple(altered(view, key, power=0, faulty=True) for key in keys)
     event = Event("validator_punished", (("address", address_of(public).hex().upper()),))
-    members = latest_members(context.view, context.consortium.validators)
+    members = latest_members(view, context.consortium.validators)
     left = {key: power for key, power in members.items() if key not in keys}
-    sets = set_writes(context.view, context.height, left) if left and left != members else ()
-    return Outcome((*marks, *sets), (event,))
+    writes = _withdrawn(view, keys)
+    if left and left != members:
+        filled = _filled(context, members, left, keys)
+        writes += (*entry_writes(view, left, filled), *set_writes(view, context.height, filled))
+    return Outcome((*marks, *writes), (event,))
+
+
+def _filled(context: Context, members: Members, left: Members, faulty: tuple[bytes, ...]) -> Members:
+    """Those that are left, and who takes the place."""
+    if context.view.election() is None:
+        return left
+    if len(left) >= LEAST_FOR_A_FAULT:
+        return capped(left)
+    taken = {organisation_of(context.view, key) for key in (*members, *faulty)}
+    promoted = best_waiting(context, taken)
+    lost = sum(members.values()) - sum(left.values())
+    return left if promoted is None else capped({**left, promoted: lost})
+
+
+def _withdrawn(view: View, faulty: tuple[bytes, ...]) -> tuple[Write, ...]:
+    """Who is at fault stands for election no more."""
+    standing = view.candidates()
+    kept = tuple(key for key in standing if b64u_decode(key, 32) not in faulty)
+    return (write(CANDIDATES_KEY, CandidatesEntry(kept)),) if kept != standing else ()
 
 
 def _successors(view: View, public: bytes) -> Iterator[bytes]:
@@ -43,8 +74,3 @@ def _successors(view: View, public: bytes) -> Iterator[bytes]:
     while (entry := view.validator(public)) is not None and entry.successor:
         public = b64u_decode(entry.successor, 32)
         yield public
-
-
-def _mark(view: View, public: bytes) -> Write:
-    known = view.validator(public) or ValidatorEntry(b64u_encode(public), 0)
-    return write(validator_key(public), msgspec.structs.replace(known, power=0, faulty=True))

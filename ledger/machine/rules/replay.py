@@ -2,14 +2,14 @@
 
 - `ledger` is this chain's id: a transaction for another consortium, or a test network, is refused.
 - issued_at < not_after <= issued_at + 7 days, and not_after >= header time.
-- (author, nonce) is used once. It is remembered until header time passes `not_after`; after that the time
+- (author, nonce) is used once. It is remembered until header time has passed `not_after`; after that the time
   rule refuses the transaction. Signature bytes play no part: re-signing does not make a second use.
 - A mempool refuses `issued_at` more than 5 minutes ahead of its own clock. A block does not look at it: the
   header time may lag by hours, and every rule that compares times takes the later of both.
 """
 
 from ledger.machine.context import Context
-from ledger.machine.entries import NonceEntry, Write, nonce_key, write
+from ledger.machine.nonces import nonce_name
 from ledger.types.tx import Body
 from ledger.types.tx_errors import Code, Rejected
 
@@ -27,7 +27,7 @@ def check(context: Context, body: Body) -> None:
         raise Rejected(
             Code.TX_EXPIRED, f"not_after {body.not_after} is before {context.moment.latest}; sign a new one"
         )
-    if context.view.nonce_used(body.author, body.nonce):
+    if context.nonce_used(nonce_name(body.author, body.nonce)):
         raise Rejected(Code.NONCE_USED, "this author used this nonce before; sign with a fresh one")
 
 
@@ -37,8 +37,3 @@ def check_clock(issued_at: int, clock_ms: int) -> None:
         raise Rejected(
             Code.ISSUED_IN_FUTURE, f"issued_at is {issued_at - clock_ms} ms ahead of this node; set the clock"
         )
-
-
-def remember(body: Body) -> Write:
-    """The entry that makes this (author, nonce) used."""
-    return write(nonce_key(body.author, body.nonce), NonceEntry(body.not_after))

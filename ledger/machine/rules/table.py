@@ -6,8 +6,11 @@ from typing import Any
 from ledger.machine.context import Context, Outcome
 from ledger.machine.rules import (
     access,
+    audit,
+    candidacy,
     checkpoint,
     consent,
+    contribution,
     governance,
     identity,
     organisation,
@@ -28,12 +31,15 @@ RULES: dict[type, tuple[Signer, Transition]] = {
     tx.ClinicianRegistered: (identity.author_key, organisation.register_clinician),
     tx.ClinicianRevoked: (identity.author_key, organisation.revoke_clinician),
     tx.RecordAnchored: (identity.author_key, record.anchor),
+    tx.RecordAcknowledged: (identity.author_key, contribution.acknowledge),
+    tx.RecordAudited: (identity.author_key, audit.audit),
     tx.ConsentGranted: (identity.author_key, consent.grant),
     tx.ConsentRevoked: (identity.author_key, consent.revoke),
     tx.AccessOpened: (access.access_key, access.open_records),
     tx.GovernanceProposed: (identity.author_key, governance.propose),
     tx.GovernanceVoted: (identity.author_key, governance.vote),
     tx.CheckpointRequested: (identity.author_key, checkpoint.request),
+    tx.CandidacyRenewed: (candidacy.candidate_signer, candidacy.renew),
 }
 
 
@@ -44,6 +50,5 @@ def required_key(context: Context, signed: tx.SignedTx) -> bytes:
 
 
 def outcome(context: Context, signed: tx.SignedTx) -> Outcome:
-    """What a transaction with a good signature changes, its nonce included. Raises Rejected."""
-    done = RULES[type(signed.body)][1](context, signed.body)
-    return Outcome((*done.writes, replay.remember(signed.body)), done.events)
+    """What a transaction with a good signature changes. Raises Rejected."""
+    return RULES[type(signed.body)][1](context, signed.body)

@@ -1,4 +1,4 @@
-"""What a JavaScript peer makes, Python reads: state proofs, signed blocks, handles, and refuses its lies."""
+"""What a JavaScript peer makes, Python reads: state proofs, signed blocks, handles; its lies it refuses."""
 
 from random import Random
 from typing import Any

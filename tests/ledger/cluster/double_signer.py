@@ -1,8 +1,10 @@
-"""A validator whose operator has gone bad: it prevotes twice from height 3 on, once for a block of its own.
+"""A validator whose operator has gone bad: it prevotes twice from some height on (environment: DOUBLE_FROM),
+once for a block of its own.
 
 Run like `python -m ledger.node`. Only tests start it; the product has no way to sign past its guard.
 """
 
+import os
 import sys
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from ledger.node.node import Node
 from ledger.types.ids import BlockID, PartSetHeader
 from ledger.types.vote import Vote, VoteType
 
-FROM_HEIGHT = 3
+FROM_HEIGHT = int(os.environ.get("DOUBLE_FROM", "3"))
 OTHER_BLOCK = BlockID(b"\x66" * 32, PartSetHeader(1, b"\x66" * 32))
 
 

@@ -1,12 +1,15 @@
 """Four real validator processes on free loopback ports, their parts and their ends."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +96,21 @@ class Network:
         port = free_ports(PORTS_PER_NODE * len(MONIKERS))
         return cls(home, init_devnet(home, MONIKERS, APP_STATE, CHAIN_ID, port, config))
 
+    def forget_evidence_after(self, blocks: int, seconds: float) -> None:
+        """Before the first start: let evidence count for so long only, so that older blocks may be pruned."""
+        document = self.genesis
+        document["consensus_params"]["evidence"] |= {
+            "max_age_num_blocks": str(blocks),
+            "max_age_duration": str(int(seconds * 1e9)),
+        }
+        for folder in (self.home, *(node.home for node in self.nodes)):
+            (folder / "genesis.json").write_text(json.dumps(document))
+
+    def configure(self, moniker: str, **settings: Any) -> None:
+        """Change a validator's configuration; it counts from its next start on."""
+        path = self.node(moniker).home / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_bytes()) | settings))
+
     @property
     def genesis(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.home / "genesis.json").read_bytes())
@@ -103,19 +121,23 @@ class Network:
         chosen = [node.rpc for node in self.nodes if not monikers or node.moniker in monikers]
         return LedgerClient(chosen, self.genesis)
 
-    def start(self, *monikers: str, module: str = "ledger.node") -> None:
+    def start(self, *monikers: str, module: str = "ledger.node", within_s: float = 40) -> None:
         """Start these validators, or all, and wait until their RPC answers."""
         names = monikers or MONIKERS
         for name in names:
-            log = (self.home / f"{name}.log").open("ab")
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", module, "--home", str(self.home / name)],
+            self.launch(name, module)
+        for name in names:
+            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=within_s)
+
+    def launch(self, moniker: str, module: str = "ledger.node") -> None:
+        """Start this validator's process and wait for nothing."""
+        with (self.home / f"{moniker}.log").open("ab") as log:
+            self.processes[moniker] = subprocess.Popen(
+                [sys.executable, "-m", module, "--home", str(self.home / moniker)],
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        for name in names:
-            self.until(lambda name=name: self.answers(name), f"{name} answers", within_s=40)
 
     def kill(self, *monikers: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End these validators, or all: without warning unless told otherwise."""
@@ -130,7 +152,11 @@ class Network:
 
     def rpc(self, moniker: str, route: str) -> Any:
         """The result of a GET of a route."""
-        return httpx.get(f"{self.node(moniker).rpc}/{route}", timeout=5, trust_env=False).json()["result"]
+        return self.answer(moniker, route)["result"]
+
+    def answer(self, moniker: str, route: str) -> Any:
+        """The whole answer to a GET of a route: a result or an error."""
+        return httpx.get(f"{self.node(moniker).rpc}/{route}", timeout=5, trust_env=False).json()
 
     def answers(self, moniker: str) -> bool:
         try:
@@ -143,6 +169,45 @@ class Network:
 
     def log(self, moniker: str) -> str:
         return (self.home / f"{moniker}.log").read_text()
+
+    def base(self, moniker: str) -> int:
+        """The first block that this validator still has."""
+        return int(self.rpc(moniker, "status")["sync_info"]["earliest_block_height"])
+
+    def peers(self, moniker: str) -> set[str]:
+        """To whom this node is connected."""
+        return {one["node_info"]["moniker"] for one in self.rpc(moniker, "net_info")["peers"]}
+
+    def address(self, moniker: str) -> str:
+        """The address of the key that it votes with."""
+        found: str = self.rpc(moniker, "status")["validator_info"]["address"]
+        return found
+
+    def signed(self, address: str, height: int, asked: str = MONIKERS[0]) -> bool:
+        """Whether the validator with this address precommitted the block at `height`."""
+        commit = self.rpc(asked, f"commit?height={height}")["signed_header"]["commit"]
+        return any(one["validator_address"] == address for one in commit["signatures"])
+
+    @contextlib.contextmanager
+    def load(self, *monikers: str, threads: int = 3) -> Iterator[list[str]]:
+        """Transactions without a pause through these validators; yields the hashes that were committed."""
+        stop, committed = threading.Event(), list[str]()
+
+        def work() -> None:
+            client = self.client(*monikers)
+            while not stop.is_set():
+                wire = Person(f"load {os.urandom(8).hex()}").registers()
+                committed.append(client.commit(wire, timeout_s=30).tx_hash)
+            client.close()
+
+        with ThreadPoolExecutor(threads) as pool:
+            working = [pool.submit(work) for _ in range(threads)]
+            try:
+                yield committed
+            finally:
+                stop.set()
+            for one in working:
+                one.result(60)
 
     def until(self, condition: Callable[[], bool], what: str, within_s: float = 15) -> None:
         """Wait for a condition; a failure shows every log's end."""

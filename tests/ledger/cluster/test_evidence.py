@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.cluster.network import MONIKERS, Network, Person
+from tests.ledger.cluster.test_metrics import Scrape
 
 HONEST = ("north-lake", "riverside", "hillside")
 
@@ -35,6 +36,19 @@ def evidence_in_blocks(network: Network, moniker: str) -> list[tuple[int, str]]:
     return found
 
 
+def check_evidence_is_found_by_search(network: Network, guilty: str) -> None:
+    """Every honest validator names the same block, and its results say who was punished."""
+    for query in ("validator_punished EXISTS", f"validator_punished.address='{guilty}'"):
+        answers = [network.rpc(name, f'block_search?query="{query}"') for name in HONEST]
+        assert {answer["total_count"] for answer in answers} == {"1"}
+        (height,) = {answer["blocks"][0]["block"]["header"]["height"] for answer in answers}
+    (event,) = network.rpc("riverside", f"block_results?height={height}")["finalize_block_events"]
+    assert event["type"] == "validator_punished"
+    assert event["attributes"] == [{"key": "address", "value": guilty, "index": True}]
+    assert Scrape(network, "riverside")("salus_evidence_committed_total") == 1
+    assert Scrape(network, "riverside")("salus_faults_tolerated") == 0
+
+
 def test_double_signer_is_punished_once_by_everybody_for_good_and_the_others_go_on(network: Network) -> None:
     client = network.client(*HONEST)
     for number in range(8):
@@ -48,6 +62,7 @@ def test_double_signer_is_punished_once_by_everybody_for_good_and_the_others_go_
     (guilty,) = {address for _, address in evidence_in_blocks(network, "riverside")}
     assert len(evidence_in_blocks(network, "riverside")) == 1
     assert guilty == network.rpc("health-authority", "status")["validator_info"]["address"]
+    check_evidence_is_found_by_search(network, guilty)
     for name in MONIKERS:
         assert "event=halted" not in network.log(name)
 

@@ -17,6 +17,7 @@ import pytest
 from ledger.api import ConsentGranted, ConsentRevoked, b64u_encode, public_key_of, sign_tx
 from ledger.light.__main__ import main
 from tests.ledger.cluster.network import CHAIN_ID, MONIKERS, ROOT, Network, Person
+from tests.ledger.thin.thin_process import Thin
 
 LI_MEI = Person("Li Mei")
 AMINA = Person("Amina Diallo")
@@ -99,28 +100,33 @@ class Exported:
         return self.folder / f"{name}.json"
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
+@pytest.fixture(scope="module", params=["validator", "thin"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
+    """What a validator exported, or a thin node: the same command, the same proofs."""
     network = Network.make(tmp_path_factory.mktemp("network"))
     network.start()
+    thin = Thin(network, [node.rpc for node in network.nodes])
     try:
-        yield _export(network, tmp_path_factory.mktemp("exported"))
+        door = network.node("riverside").rpc if request.param == "validator" else thin.start().url
+        yield _export(network, door, tmp_path_factory.mktemp("exported"))
     finally:
         network.kill()
+        if thin.process:
+            thin.kill()
 
 
-def _export(network: Network, folder: Path) -> Exported:
-    """Register Li Mei, export what shows it, and end every validator."""
+def _export(network: Network, door: str, folder: Path) -> Exported:
+    """Register Li Mei, export what shows it from `door`, and end every validator."""
     done, client = Exported(folder), network.client()
     client.commit(Person("Dr Okafor").registers())
     registered = client.commit(LI_MEI.registers())
     client.query(f"did/{LI_MEI.did}")  # the header that carries this state is there now
-    node = ("--node", network.node("riverside").rpc)
+    node = ("--node", door)
     genesis = ("--genesis", network.home / "genesis.json")
     done.path("genesis").write_bytes((network.home / "genesis.json").read_bytes())
     urls = [network.node(name).rpc for name in MONIKERS]
     witnesses = [part for url in urls[1:] for part in ("--witness", url)]
-    reach = ("--trusted", done.path("trusted"), "--primary", urls[0], *witnesses)
+    reach = ("--trusted", done.path("trusted"), "--primary", door, *witnesses)
     done.keep("sync without a beginning", "sync", *reach)
     done.keep("sync", "sync", *reach, *genesis)
     done.keep("sync again", "sync", *reach)

@@ -9,6 +9,7 @@ import msgspec
 
 from ledger.machine.application import Application
 from ledger.machine.results import TxResult
+from ledger.machine.rules.candidacy import author_of
 from ledger.types import tx
 from ledger.types.canonical import b64u_encode
 from ledger.types.did import KeySet, SigningKey, did_of, next_commitment
@@ -118,6 +119,24 @@ def anchor(by: Member = RIVERSIDE, subject: Member = LI_MEI, **own: Any) -> byte
         commitment=b64u_of("commitment"),
     )
     return signed(tx.RecordAnchored(**over(body, own)), by)
+
+
+def acknowledge(by: Member = LI_MEI, *anchors: str, **own: Any) -> bytes:
+    """RecordAcknowledged by the patient; without anchors, of the one that `anchor` makes."""
+    names = tuple(sorted(anchors or (b64u_of("anchor", 16),)))
+    return signed(tx.RecordAcknowledged(**over(fields(by.did, subject=by.did, anchors=names), own)), by)
+
+
+def audit(by: Member, record: str, outcome: str = "passed", **own: Any) -> bytes:
+    """RecordAudited."""
+    body = fields(by.did, anchor=record, outcome=outcome, evidence=b64u_of("an auditor's report"))
+    return signed(tx.RecordAudited(**over(body, own)), by)
+
+
+def renewal(public: bytes, seed: bytes, epoch: int, **own: Any) -> bytes:
+    """CandidacyRenewed, signed by the validator's own key."""
+    body = fields(author_of(public), public=b64u_encode(public), epoch=epoch)
+    return tx.sign_tx(tx.CandidacyRenewed(**over(body, own)), "#validator", seed)
 
 
 def handles() -> list[bytes]:

@@ -25,7 +25,15 @@ from ledger.types.handles import handle, handles_root, prove_handles, wrap_hash,
 from ledger.types.header import Header, Version
 from ledger.types.ids import BlockID, PartSetHeader
 from ledger.types.signing import public_key_of, sign
-from ledger.types.tx_change import Change, KeyRotates, PowerChanges, ValidatorJoins, ValidatorLeaves
+from ledger.types.tx_change import (
+    CandidateStands,
+    Change,
+    ElectionChanges,
+    KeyRotates,
+    PowerChanges,
+    ValidatorJoins,
+    ValidatorLeaves,
+)
 from ledger.types.validators import Validator, ValidatorSet
 from ledger.types.vote import Vote, VoteType
 from tests.ledger.machine import cast
@@ -33,6 +41,7 @@ from tests.ledger.machine.cast import b64u_of, seed_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "vectors" / "ledger"
 NONCE = b64u_of("nonce of a vector", 16)
+VALIDATOR_SEED = seed_of("validator of a vector")
 APP_STATE = StateTree().update({b"key/1": b"value 1", b"key/2": b"value 2"})
 HEADER_TIME_NS = cast.NOON * 1_000_000 + 123_456_789
 
@@ -75,11 +84,15 @@ def did_vectors() -> dict[str, Any]:
 
 
 def tx_vectors() -> list[dict[str, Any]]:
+    three = tuple(b64u_of(f"record {n}", 16) for n in range(3))
     wires = [
         (cast.register(cast.LI_MEI, nonce=NONCE), cast.LI_MEI.seed),
         (cast.rotate(cast.LI_MEI, nonce=NONCE), cast.LI_MEI.recovery_seed),
         (cast.admit(cast.RIVERSIDE, "hospital", nonce=NONCE), cast.AUTHORITY.seed),
         (cast.anchor(nonce=NONCE), cast.RIVERSIDE.seed),
+        (cast.acknowledge(cast.LI_MEI, *three, nonce=NONCE), cast.LI_MEI.seed),
+        (cast.audit(cast.NORTH_LAKE, three[0], "failed", nonce=NONCE), cast.NORTH_LAKE.seed),
+        (cast.renewal(public_key_of(VALIDATOR_SEED), VALIDATOR_SEED, 7, nonce=NONCE), VALIDATOR_SEED),
         (cast.grant(nonce=NONCE), cast.LI_MEI.seed),
         (cast.revoke(nonce=NONCE), cast.LI_MEI.seed),
         (cast.access(cast.handles()[2:5], nonce=NONCE), cast.ACCESS_SEED),
@@ -98,6 +111,8 @@ def _of_organisations() -> list[tx.Body]:
         ValidatorJoins(public=public, power=10**12, **reached),
         KeyRotates(public=public, replaces=replaces, **reached),
         PowerChanges(public=public, power=1),
+        CandidateStands(public=public, organisation=cast.RIVERSIDE.did, **reached),
+        ElectionChanges(every=1000, seats=7, availability=1, contribution=10),
         ValidatorLeaves(public=replaces),
     ]
     return [

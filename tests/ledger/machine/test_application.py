@@ -5,18 +5,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ledger.machine.application import Application, OutOfOrder, UnknownVersion
 from ledger.machine.execution import TxMemory
 from ledger.machine.genesis import GenesisError
 from ledger.machine.proofs import verify_absence, verify_presence
-from ledger.machine.snapshot import SnapshotError
+from ledger.machine.snapshot import Snapshot, SnapshotError
 from ledger.types import tx
 from ledger.types.tx_errors import Code
 from tests.ledger.machine.cast import (
     APP_STATE,
     CONSENT,
+    HOUR,
     LEDGER,
     LI_MEI,
     MALLORY,
@@ -198,7 +200,7 @@ def test_a_snapshot_continues_as_the_original_does() -> None:
     copy.block(time_ms=late)
     chain.block(time_ms=late)
     assert copy.app.info() == chain.app.info()
-    assert not any(key.startswith(b"nonce/") for key, _ in copy.app._tree.items())
+    assert not any(key.startswith(b"nonces/") for key, _ in copy.app._tree.items())
 
 
 def test_a_snapshot_that_was_tampered_with_is_refused() -> None:
@@ -254,6 +256,9 @@ def test_every_code_of_refusal_is_stable() -> None:
         **{"CUSTODY_MISMATCH": 68, "HANDLES_MALFORMED": 70, "HANDLES_NOT_COVERED": 71},
         **{"PROPOSAL_TAKEN": 80, "PROPOSAL_UNKNOWN": 81, "PROPOSAL_CLOSED": 82, "VOTE_TAKEN": 83},
         **{"NOT_ELECTOR": 84, "CHANGE_INVALID": 85, "CHECKPOINT_TOO_SOON": 86},
+        **{"ANCHOR_UNKNOWN": 53, "ANCHOR_NOT_YOURS": 54, "ANCHOR_ACKNOWLEDGED": 55, "ANCHORS_MALFORMED": 56},
+        **{"AUDIT_NOT_DRAWN": 57, "AUDIT_NOT_YOURS": 58, "AUDIT_REPEATED": 59, "CANDIDATE_UNKNOWN": 90},
+        **{"CANDIDATE_VOTES": 91, "CANDIDACY_RENEWED": 92, "EPOCH_OTHER": 93},
     }
 
 
@@ -271,5 +276,42 @@ def test_memory_of_transactions_stays_bounded_and_changes_no_verdict() -> None:
     for wire in [*wires, *wires]:
         assert chain.app.check_tx(wire, NOON).ok
         assert not chain.app.check_tx(resign(wire, MALLORY.seed), NOON).ok
-    assert len(memory._verified) <= 3
-    assert sum(len(signed.wire) for signed in memory._decoded.values()) <= 2_000
+    assert 0 < len(memory._verified) <= 3
+    assert sum(map(len, memory._verified)) == memory._bytes <= 2_000
+
+
+def test_a_snapshot_whose_nonces_were_tampered_with_is_refused() -> None:
+    """Who could leave a used nonce out of a snapshot could have its transaction run again."""
+    chain = consortium(grant())
+    chain.block(revoke())
+    app_hash = chain.app.info().app_hash
+    found = msgspec.msgpack.decode(chain.app.snapshot(), type=Snapshot)
+    lists = found.nonces
+    assert [height for height, _ in lists] == [1, 2]
+    forgeries = (
+        lists[1:],
+        [(1, lists[0][1][1:]), lists[1]],
+        [(1, lists[0][1][::-1]), lists[1]],
+        [*lists, (3, ("somebody/else",))],
+        [*lists, lists[1]],
+        [(2, lists[1][1]), (1, lists[1][1])],
+    )
+    for forged in forgeries:
+        changed = msgspec.msgpack.encode(msgspec.structs.replace(found, nonces=forged))
+        with pytest.raises(SnapshotError):
+            Application.restore(changed, app_hash)
+
+
+def test_a_restored_copy_refuses_what_was_used_before_and_forgets_it_in_the_same_block() -> None:
+    chain = consortium(grant())
+    wire = grant(consent=b64u_of("another", 16))
+    chain.block(wire)
+    copy = consortium()
+    copy.app = Application.restore(chain.app.snapshot(), chain.app.info().app_hash)
+    for app in (chain.app, copy.app):
+        assert app.check_tx(wire, NOON).code.name == "NONCE_USED"
+    for one in (chain, copy):
+        one.block(time_ms=NOON + 2 * HOUR)
+    assert chain.app.info().app_hash == copy.app.info().app_hash
+    assert chain.app.snapshot() == copy.app.snapshot()
+    assert not any(key.startswith(b"nonces/") for key, _ in chain.app._tree.items())

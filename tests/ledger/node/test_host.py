@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class Validator:
     def disk_failed(self, error: OSError) -> None:
         raise AssertionError(error)
 
-    def committed(self, stored: StoredBlock) -> None:
+    def committed(self, stored: StoredBlock, tx_hashes: Sequence[bytes]) -> None:
         pass
 
     def hear(self, message: Message) -> None:

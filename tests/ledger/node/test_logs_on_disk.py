@@ -10,7 +10,8 @@ from ledger.node.block_store import BlockStore, StoredBlock, TxPlace
 from ledger.node.errors import FileCorrupt
 from ledger.node.record_log import RecordLog
 from ledger.node.wal import Wal
-from ledger.types.ids import sha256
+from ledger.types.block import Block, Commit, Header, Version
+from ledger.types.ids import NIL, sha256
 
 
 def written(path: Path, *payloads: bytes) -> bytes:
@@ -29,7 +30,8 @@ def payloads_of(path: Path) -> list[bytes]:
 
 
 def stored(height: int, *txs: bytes) -> StoredBlock:
-    return StoredBlock(height, sha256(b"block %d" % height), b"block", b"commit", txs, b"\x90", b"app")
+    block = Block(Header(Version(), "salus", height, 0, NIL, *[b""] * 9), txs, Commit())
+    return StoredBlock(height, sha256(b"block %d" % height), block.encode(), b"commit", b"\x90", b"app")
 
 
 def test_crash_at_every_byte_keeps_each_whole_record_and_nothing_else(tmp_path: Path) -> None:

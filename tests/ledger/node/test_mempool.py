@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ledger.machine.results import CheckResult
 from ledger.node.errors import MempoolRefused
 from ledger.node.mempool import BUSY, Mempool
+from ledger.types.ids import sha256
 from ledger.types.tx_errors import Code
 
 
@@ -36,7 +37,7 @@ def test_full_pool_says_busy_and_try_again() -> None:
     with pytest.raises(MempoolRefused) as refused:
         pool.add(b"c")
     assert (refused.value.code, refused.value.permanent) == (BUSY, False)
-    pool.remove([b"a"])
+    pool.remove([sha256(b"a")])
     assert pool.add(b"c")
 
 
@@ -53,7 +54,7 @@ def test_recheck_drops_what_the_block_made_invalid() -> None:
     pool.add(b"a")
     pool.add(b"b")
     allowed.discard(b"a")
-    assert [(wire, result.code) for wire, result in pool.recheck()] == [(b"a", Code.NONCE_USED)]
+    assert [(tx_hash, result.code) for tx_hash, result in pool.recheck()] == [(sha256(b"a"), Code.NONCE_USED)]
     assert list(pool) == [b"b"]
 
 
@@ -80,7 +81,7 @@ def test_count_and_bytes_never_drift_from_the_content(steps: list[tuple[bool, by
             pool.add(wire)
             model.setdefault(wire)
         else:
-            pool.remove([wire])
+            pool.remove([sha256(wire)])
             model.pop(wire, None)
     assert list(pool) == list(model)
     assert pool.bytes == sum(map(len, model))

@@ -1,5 +1,6 @@
 """Taking a snapshot over from peers of whom some lie, without sockets; pruning; limits."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,11 +10,19 @@ from typing import Any
 
 import pytest
 
+from ledger.light.verdict import TrustedState
 from ledger.machine.snapshot import SnapshotError
-from ledger.node import state_sync
-from ledger.node.errors import NodeError, PeerMisbehaved
-from ledger.node.limits import FORBEARANCE, Allowance
-from ledger.node.messages import Chunk, LightBlockHeld, Message, SnapshotOffered
+from ledger.node import snapshot_shelf, state_sync
+from ledger.node.chunk_stash import ChunkStash
+from ledger.node.errors import NodeError
+from ledger.node.messages import (
+    Chunk,
+    ChunkWanted,
+    LightBlockHeld,
+    LightBlockWanted,
+    Message,
+    SnapshotOffered,
+)
 from ledger.node.newcomer import answers
 from ledger.node.peers import PeerAddress
 from ledger.node.priorities import set_at, turned
@@ -50,18 +59,27 @@ class FakePeer:
     maker: Maker
     twist: Twist = lambda message: message
     dropped: list[str] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[Message] = field(default_factory=list)
+
+    @property
+    def chunks_asked(self) -> int:
+        return sum(isinstance(message, ChunkWanted) for message in self.asked)
 
     @property
     def address(self) -> PeerAddress:
         return PeerAddress(self.moniker, "127.0.0.1", 1, self.moniker.encode())
 
 
-def syncing(*peers: FakePeer) -> StateSync:
+def syncing(
+    *peers: FakePeer, stash: ChunkStash | None = None, named: tuple[int, bytes] | None = None
+) -> StateSync:
     """State sync among these peers, who answer at once."""
 
     def send(peer: Any, message: Any) -> None:
-        if peer.dropped:
+        if peer.dropped or peer.closed.is_set():
             return
+        peer.asked.append(message)
         for answer in answers(message, peer.maker.executor, peer.maker.last_commit):
             if (said := peer.twist(answer)) is not None:
                 sync.heard(peer, said)  # type: ignore[arg-type]
@@ -72,10 +90,12 @@ def syncing(*peers: FakePeer) -> StateSync:
     now = (NOON + 3_600_000) * 1_000_000
     sync = StateSync(
         genesis_of(),
-        lambda: [one for one in peers if not one.dropped],
+        lambda: [one for one in peers if not one.dropped and not one.closed.is_set()],
         send,
         drop,
-        lambda: now,  # type: ignore[misc]
+        stash,
+        named,
+        clock_ns=lambda: now,
     )
     return sync
 
@@ -206,6 +226,170 @@ async def test_silent_peer_costs_time_and_is_passed_over(source: Maker) -> None:
     assert not silent.dropped
 
 
+@pytest.fixture
+def chunky(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Maker:
+    """A ledger whose snapshots have many chunks."""
+    monkeypatch.setattr(snapshot_shelf, "CHUNK_BYTES", 1_000)
+    made = Maker(tmp_path / "chunky", snapshot_every=EVERY)
+    made.extend(2 * EVERY + 3, people)
+    assert made.executor.shelf is not None
+    assert len(made.executor.shelf.offers[0].chunks) > 12
+    return made
+
+
+def adopts(synced: Synced | None, folder: Path, source: Maker) -> bool:
+    """Whether a fresh node takes this state over and then stands where the source stood."""
+    assert synced is not None
+    fresh = Maker(folder)
+    fresh.executor.adopt(synced)
+    header = Block.decode(source.executor.store.load(synced.header.height + 1).block).header  # type: ignore[union-attr]
+    return fresh.executor.state.app_hash == header.app_hash
+
+
+def chunk_lies() -> dict[str, Twist]:
+    def over(twist: Callable[[Chunk], Message | None]) -> Twist:
+        return lambda message: twist(message) if isinstance(message, Chunk) else message
+
+    return {
+        "wrong": over(lambda chunk: replace_data(chunk, bytes(len(chunk.data)))),
+        "one bit": over(lambda chunk: replace_data(chunk, bytes([chunk.data[0] ^ 1]) + chunk.data[1:])),
+        "truncated": over(lambda chunk: replace_data(chunk, chunk.data[:-1])),
+        "longer": over(lambda chunk: replace_data(chunk, chunk.data + b"x")),
+        "empty": over(lambda chunk: replace_data(chunk, b"")),
+        "of another height": over(lambda chunk: Chunk(chunk.height - EVERY, chunk.index, chunk.data)),
+        "of another place": over(lambda chunk: Chunk(chunk.height, chunk.index + 1, chunk.data)),
+        "nothing": over(lambda chunk: None),
+    }
+
+
+@pytest.mark.parametrize("lie", chunk_lies())
+async def test_liar_about_chunks_is_found_out_and_the_state_is_whole(
+    chunky: Maker, tmp_path: Path, lie: str
+) -> None:
+    mallory, honest = FakePeer("mallory", chunky, chunk_lies()[lie]), FakePeer("riverside", chunky)
+    synced = await syncing(mallory, honest).run()
+    assert adopts(synced, tmp_path / "fresh", chunky)
+    assert mallory.chunks_asked <= state_sync.AT_ONCE
+    assert not honest.dropped
+
+
+@pytest.mark.parametrize("lie", chunk_lies())
+async def test_liars_alone_convince_nobody(chunky: Maker, lie: str) -> None:
+    assert await syncing(FakePeer("mallory", chunky, chunk_lies()[lie])).run() is None
+
+
+async def test_chunks_twice_and_out_of_order_do_no_harm(chunky: Maker, tmp_path: Path) -> None:
+    sent: list[Message] = []
+    peer = FakePeer("riverside", chunky)
+    sync = syncing(peer)
+
+    def again(message: Message) -> Message:
+        if isinstance(message, Chunk):
+            for earlier in sent[::-1]:
+                sync.heard(peer, earlier)  # type: ignore[arg-type]
+            sent.append(message)
+        return message
+
+    peer.twist = again
+    assert adopts(await sync.run(), tmp_path / "fresh", chunky)
+
+
+async def test_offer_that_most_peers_make_goes_before_a_liars(chunky: Maker, tmp_path: Path) -> None:
+    def other_chunks(message: Message) -> Message:
+        if isinstance(message, SnapshotOffered):
+            return SnapshotOffered(message.height, message.app_hash, message.chunks[::-1])
+        return message
+
+    mallory = FakePeer("mallory", chunky, other_chunks)
+    synced = await syncing(mallory, FakePeer("riverside", chunky), FakePeer("hillside", chunky)).run()
+    assert mallory.chunks_asked == 0
+    assert adopts(synced, tmp_path / "fresh", chunky)
+
+
+async def test_peer_that_vanishes_midway_is_replaced_without_waiting_for_it(
+    chunky: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_sync, "ANSWER_S", 3600.0)
+
+    def vanish(message: Message) -> Message | None:
+        if isinstance(message, Chunk) and message.index > 4:
+            vanishing.closed.set()
+            return None
+        return message
+
+    vanishing = FakePeer("hillside", chunky, vanish)
+    async with asyncio.timeout(5):
+        synced = await syncing(vanishing, FakePeer("riverside", chunky)).run()
+    assert adopts(synced, tmp_path / "fresh", chunky)
+    assert not vanishing.dropped
+
+
+async def test_newcomer_that_was_killed_goes_on_where_it_was(chunky: Maker, tmp_path: Path) -> None:
+    first = FakePeer("riverside", chunky, lambda one: None if getattr(one, "index", 0) > 7 else one)
+    task = asyncio.create_task(syncing(first, stash=ChunkStash(tmp_path / "incoming")).run())
+    async with asyncio.timeout(5):
+        while first.chunks_asked <= 8:
+            await asyncio.sleep(0)
+    task.cancel()
+    kept = list((tmp_path / "incoming").iterdir())
+    assert len(kept) == 8
+    kept[0].write_bytes(kept[0].read_bytes()[:100])  # a write that the crash cut short
+    (tmp_path / "incoming" / ("00" * 32)).write_bytes(b"of a snapshot of long ago")
+
+    second = FakePeer("hillside", chunky)
+    sync = syncing(second, stash=ChunkStash(tmp_path / "incoming"))
+    synced = await sync.run()
+    assert adopts(synced, tmp_path / "fresh", chunky)
+    assert synced is not None
+    assert second.chunks_asked == len(synced.offer.chunks) - 7
+    sync.finished()
+    assert not (tmp_path / "incoming").exists()
+
+
+def own_block(maker: Maker, height: int) -> TrustedState:
+    """What a node trusts whose last block is this one."""
+    stored = maker.executor.store.load(height)
+    assert stored is not None
+    return TrustedState(Block.decode(stored.block).header, maker.executor.validators_at(height + 1))
+
+
+async def test_header_that_the_operator_names_is_where_verification_begins(
+    source: Maker, tmp_path: Path
+) -> None:
+    named = own_block(source, EVERY).header
+    peer = FakePeer("riverside", source)
+    synced = await syncing(peer, named=(EVERY, named.hash)).run()
+    assert adopts(synced, tmp_path / "fresh", source)
+    assert LightBlockWanted(EVERY) in peer.asked
+
+
+async def test_peer_on_another_fork_than_the_operator_named_convinces_nobody(source: Maker) -> None:
+    mallory = FakePeer("mallory", source)
+    assert await syncing(mallory, named=(EVERY, bytes(32))).run() is None
+    assert "the header 0000" in mallory.dropped[0]
+
+
+async def test_snapshot_that_is_no_later_than_the_own_state_is_not_taken(source: Maker) -> None:
+    assert await syncing(FakePeer("riverside", source)).run(own_block(source, 2 * EVERY)) is None
+
+
+async def test_node_with_old_blocks_takes_a_later_state_over_and_starts_from_it_again(
+    source: Maker, tmp_path: Path
+) -> None:
+    lagging = Maker(tmp_path / "lagging")
+    lagging.extend(5, people)
+    synced = await syncing(FakePeer("riverside", source)).run(own_block(lagging, 5))
+    assert synced is not None
+    lagging.executor.adopt(synced)
+    assert lagging.executor.store.load(5) is None
+    assert lagging.executor.store.base == 2 * EVERY + 1
+    lagging.extend(3, people)
+    assert lagging.executor.state == source.executor.state
+    lagging.executor.store.close()
+    lagging.boot()
+    assert lagging.executor.state == source.executor.state
+
+
 def test_state_with_another_height_than_its_header_is_refused(source: Maker, tmp_path: Path) -> None:
     assert source.executor.shelf is not None
     chunks = b"".join(source.executor.shelf.chunk(EVERY, 0) or b"" for _ in range(1))
@@ -278,12 +462,3 @@ def test_sets_follow_from_genesis_and_changes_alone() -> None:
         slow = slow.advanced(1)
         found = set_at(genesis, (20,), lambda at: before if at < 20 else after, height)
         assert found == slow
-
-
-def test_peer_that_asks_too_much_is_not_answered_and_in_the_end_dropped() -> None:
-    allowance = Allowance(per_s=10, burst=5)
-    assert [allowance.take(100.0) for _ in range(6)] == [True] * 5 + [False]
-    assert allowance.take(100.11)
-    assert not any(allowance.take(100.12) for _ in range(FORBEARANCE * 5))
-    with pytest.raises(PeerMisbehaved):
-        allowance.take(100.12)

@@ -167,7 +167,7 @@ async def test_no_noise_brings_out_anything_but_a_refusal(four: Four) -> None:
     chance, refused = Random(11), 0
     node = four.nodes[0]
     peer: Any = next(iter(node.mesh.peers.values()))
-    peer.requests.take = lambda now: True
+    peer.conduct.admits = lambda message, size, now_s: True
     for _ in range(5_000):
         try:
             node._received(peer, noise(chance))

@@ -6,6 +6,7 @@ import { postJson } from "../http.js";
 import { gettext, interpolate, ngettext } from "../i18n.js";
 import { follow, redraw } from "../live.js";
 import { registerWorker, ringMe } from "../shell.js";
+import { followAnswers } from "./arrived.js";
 import { showKnowledge } from "./knowledge.js";
 import { askPin } from "./pin.js";
 import { missingKeys, signRevocation } from "./keys.js";
@@ -76,6 +77,7 @@ async function warnAboutKeys() {
 
 keepTicking();
 registerWorker();
+followAnswers(live);
 showKnowledge();
 warnAboutKeys().catch((error) => showError(byId("device-note"), error));
 follow(async (entries) => {

@@ -15,6 +15,8 @@ export { requestPersistence };
 
 const DEVICE_KEY = "#device-1";
 const SEAL_KEY = "#seal-1";
+/** Records that one transaction acknowledges. */
+const ACKNOWLEDGED_AT_ONCE = 500;
 const slotOf = (organisationId) => `patient/${config.person}/${organisationId}`;
 
 let opened = null;
@@ -45,7 +47,7 @@ export async function signFor(organisationId, body) {
   return signedWire(body, DEVICE_KEY, await (await keystore()).signer(slotOf(organisationId)));
 }
 
-/** Up to an hour back: DIDs made together must not bear one time by which anyone could join them. */
+/** Up to an hour back: what several DIDs sign together must not bear one time by which anyone could join them. */
 const sometimeBefore = (now) => now - crypto.getRandomValues(new Uint32Array(1))[0] % 3_600_000;
 
 /** A signed `DidRegistered` for one organisation: {did, wire}. */
@@ -91,6 +93,19 @@ async function organisationOf(did) {
 export async function signRevocation({ id, subject }) {
   const body = bodyOf("ConsentRevoked", { author: subject, now: Date.now() }, { consent: id, subject });
   return signFor(await organisationOf(subject), body);
+}
+
+/** Signed `RecordAcknowledged`s for the anchors of one source. @param {string} subject @param {string[]} anchors */
+export async function signAcknowledgements(subject, anchors) {
+  const organisation = await organisationOf(subject);
+  const ordered = [...anchors].sort();
+  const now = sometimeBefore(Date.now());
+  const wires = [];
+  for (let first = 0; first < ordered.length; first += ACKNOWLEDGED_AT_ONCE) {
+    const own = { subject, anchors: ordered.slice(first, first + ACKNOWLEDGED_AT_ONCE) };
+    wires.push(await signFor(organisation, bodyOf("RecordAcknowledged", { author: subject, now }, own)));
+  }
+  return wires;
 }
 
 /**

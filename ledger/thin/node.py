@@ -1,0 +1,76 @@
+"""A thin node: its home, the validators it asks, the headers it verified, put together."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+import aiohttp
+
+from ledger.light.verdict import Options
+from ledger.thin.headers import Headers
+from ledger.thin.home import Config, ThinHome
+from ledger.thin.memory import Memory
+from ledger.thin.pool import Pool, Source
+from ledger.thin.trust import EvidenceFolder, PacedStore
+from ledger.thin.upstream import Upstream, UpstreamProvider, open_session
+from ledger.types.ids import address_of
+
+_SECOND_NS = 10**9
+NO_KEY = bytes(32)
+"""A thin node signs nothing: it says so by the key and address of nobody, and a power of zero."""
+
+
+class ThinNode:
+    """A running thin node, on one event loop; `start` and `stop` bracket its life."""
+
+    def __init__(
+        self,
+        home: ThinHome,
+        config: Config,
+        vouched: tuple[int, bytes] | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Open the home; `vouched` begins anew from that header. Raises HomeUnusable, StoreDamaged."""
+        self.config = config
+        self.genesis = home.genesis()
+        self.address = address_of(NO_KEY)
+        self.memory = Memory()
+        self._lock = home.lock()
+        self._vouched = vouched
+        self._session: aiohttp.ClientSession = open_session()
+        loop = asyncio.get_running_loop()
+        upstreams = [Upstream(url, self._session, self.memory) for url in config.validators]
+        self.pool = Pool([Source(one, UpstreamProvider(one, loop)) for one in upstreams], self.faulty)
+        self.headers = Headers(
+            self.genesis,
+            self.pool,
+            PacedStore(home.trusted, anew=vouched is not None),
+            EvidenceFolder(home.evidence),
+            Options(config.trusting_period_s * _SECOND_NS, clock_drift_ns=config.clock_drift_s * _SECOND_NS),
+            clock_ns,
+        )
+        self.submitting = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def faulty(self) -> int:
+        """How many validators may lie without harm: f of 3f + 1."""
+        tip = self.headers.tip if hasattr(self, "headers") else None
+        validators = tip.validators if tip else self.genesis.validator_set()
+        return (len(validators) - 1) // 3
+
+    async def start(self) -> None:
+        """Follow the chain from now on."""
+        self._tasks = [
+            asyncio.ensure_future(self.headers.follow(self._vouched)),
+            asyncio.ensure_future(self.headers.probe()),
+        ]
+
+    async def stop(self) -> None:
+        """Stop following; what was verified is on disk."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.headers.close()
+        await self._session.close()

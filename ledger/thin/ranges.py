@@ -1,0 +1,32 @@
+"""Ranges of blocks, checked down from their last header, whose hash is known to be right."""
+
+from ledger.client.errors import NotFound
+from ledger.client.transport import Unanswered
+from ledger.client.verify import ProvenBlock
+from ledger.thin.checks import Against, tip_of
+from ledger.thin.pool import Pool, Source
+from ledger.thin.upstream import LARGE_BYTES
+
+RANGE_S = 10.0
+
+
+async def fetch_range(
+    pool: Pool, first: int, last: int, digest: bytes, full: bool
+) -> tuple[ProvenBlock, ...]:
+    """The blocks `first` to `last` with their transactions (`full`) or these' hashes.
+
+    `digest` is the hash of the last header. Raises NotFound, TooLarge, LedgerUnavailable.
+    """
+    against = Against(digest)
+
+    async def attempt(source: Source) -> tuple[ProvenBlock, ...]:
+        params = {"from": first, "to": last, "full": full}
+        answer = await source.upstream.call("chain_range", params, RANGE_S, LARGE_BYTES)
+        if tip_of(answer) < last:
+            raise Unanswered("the validator lags behind")
+        blocks = against.blocks(answer, first, full).blocks
+        if not blocks:
+            raise NotFound(f"height {first} is not available")
+        return blocks
+
+    return await pool.first(attempt)
