@@ -3,13 +3,15 @@
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from ledger.api import Change, b64u_encode
+from ledger.api import Change, HomeInvalid, b64u_encode, node_card
 from ledger.node.devnet import Newcomer, init_newcomer
+from ledger.node.home import Home
 from tests.free_ports import free_ports
 from tests.ledger.cluster.network import AUTHORITY, MONIKERS, Network, Person
 from tests.wallet.conftest import World, populate
@@ -157,3 +159,18 @@ def test_without_a_ledger_the_command_says_so(consortium: World, settings: Any) 
 def test_every_kind_of_change_has_its_command_and_its_words() -> None:
     assert set(get_args(Change)) == set(KINDS.values())
     assert all(kind.__doc__ for kind in KINDS.values())
+
+
+def test_one_more_node_is_made_for_a_network_that_is_there(tmp_path: Path) -> None:
+    made = Network.make(tmp_path / "net")
+    out = io.StringIO()
+    arguments = ("--home", str(made.home), "--moniker", "lakeside", "--port", str(free_ports(10)))
+    call_command("devnet", "add", *arguments, stdout=out)
+    assert "governance propose join --home" in out.getvalue()
+    card = node_card(made.home / "lakeside")
+    assert card["moniker"] == "lakeside"
+    assert len(Home(made.home / "lakeside").peers()) == len(MONIKERS)
+    with pytest.raises(CommandError, match="exists already"):
+        call_command("devnet", "add", *arguments)
+    with pytest.raises(HomeInvalid, match="cannot be read"):
+        node_card(tmp_path)

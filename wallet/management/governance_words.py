@@ -26,7 +26,7 @@ def zone_of(name: str | None) -> tzinfo:
 def moment(ms: int, zone: tzinfo) -> str:
     """`2026-03-01 14:05 CST (UTC+08:00)`."""
     at = datetime.fromtimestamp(ms / 1000, zone)
-    name = "UTC" if zone is UTC else f"{at:%Z} (UTC{at.isoformat()[-6:]})"
+    name = "UTC" if at.tzname() == "UTC" else f"{at:%Z} (UTC{at.isoformat()[-6:]})"
     return f"{at:%Y-%m-%d %H:%M} {name}"
 
 

@@ -1,4 +1,4 @@
-"""`manage.py devnet init|start|status`: a local network of validators, for development."""
+"""`manage.py devnet init|add|start|status`: a local network of validators, for development."""
 
 import json
 import signal
@@ -10,7 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ledger.api import LedgerClient, init_devnet
+from ledger.api import DevnetNode, LedgerClient, init_devnet
+from ledger.node.devnet import init_newcomer
 from ledger.node.errors import HomeInvalid
 from ledger.node.home import Home
 
@@ -18,7 +19,7 @@ from ledger.node.home import Home
 class Command(BaseCommand):
     """Makes homes, runs every validator below a folder, and says how they are."""
 
-    help = "Make (init), run (start) or look at (status) a local network of validators."
+    help = "Make (init), enlarge (add), run (start) or look at (status) a local network of validators."
     requires_system_checks: list[str] = []  # type: ignore[assignment]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,14 +29,18 @@ class Command(BaseCommand):
         init.add_argument("--app-state", type=Path, required=True, help="JSON file: the genesis' app_state")
         init.add_argument("--chain-id", default="salus-devnet")
         init.add_argument("--base-port", type=int, default=26600)
+        add = actions.add_parser("add", help="make the home of one more node, to be voted in")
+        add.add_argument("--moniker", required=True)
+        add.add_argument("--port", type=int, required=True, help="for peers; the next one is for its RPC")
         start = actions.add_parser("start", help="run them all until Ctrl-C")
         status = actions.add_parser("status", help="say which validators answer, and how far they are")
-        for action in (init, start, status):
+        for action in (init, add, start, status):
             action.add_argument("--home", type=Path, required=True, help="the folder that holds the homes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            {"init": self._init, "start": self._start, "status": self._status}[options["action"]](options)
+            actions = {"init": self._init, "add": self._add, "start": self._start, "status": self._status}
+            actions[options["action"]](options)
         except (HomeInvalid, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
 
@@ -46,6 +51,15 @@ class Command(BaseCommand):
         )
         for node in nodes:
             self.stdout.write(f"{node.moniker}: {node.home}, RPC {node.rpc}")
+
+    def _add(self, options: dict[str, Any]) -> None:
+        members = [_node(home) for home in _homes(options["home"])]
+        made = init_newcomer(options["home"], options["moniker"], options["port"], members).node
+        self.stdout.write(f"{made.moniker}: {made.home}, RPC {made.rpc}")
+        self.stdout.write(f"Run it:      manage.py runvalidator --home {made.home}")
+        self.stdout.write(
+            f"Propose it:  manage.py governance propose join --home {made.home} --power N --as SLUG"
+        )
 
     def _start(self, options: dict[str, Any]) -> None:
         children = [
@@ -74,6 +88,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{validator.moniker}: {state}, power {validator.voting_power}")
         quorum = "has a quorum" if status.quorum else "has no quorum: it waits"
         self.stdout.write(f"{status.chain_id}: height {status.height}, {quorum}")
+
+
+def _node(home: Path) -> DevnetNode:
+    config = Home(home).config()
+    return DevnetNode(config.moniker, home, config.p2p_port, config.rpc_port)
 
 
 def _homes(folder: Path) -> list[Path]:

@@ -25,6 +25,16 @@ export async function verifiedTransaction(txHash) {
 export const signedBy = (block) =>
   interpolate(gettext("%(signed)s of %(total)s hospitals signed block %(height)s."), block);
 
+/** What cannot be verified, as an error that a page can show; the details go to the console. @param {Error} error */
+export function inWords(error) {
+  if (typeof error.next === "string") return error;
+  console.warn(error);
+  const [message, next] = error.name === "AttackDetected"
+    ? [gettext("The hospitals' ledger shows two histories."), gettext("Do not approve anything. Tell your hospital.")]
+    : [gettext("This could not be verified on this device."), gettext("Try again shortly. If it stays, tell your hospital.")];
+  return Object.assign(new Error(message), { code: "unproven", next });
+}
+
 /** A note that says what the proof of a transaction showed. */
 export async function proofNote(txHash) {
   const block = await verifiedTransaction(txHash);

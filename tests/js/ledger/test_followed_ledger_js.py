@@ -85,6 +85,20 @@ def test_beyond_the_trusting_period_it_begins_again_from_the_genesis_and_says_so
     assert (ends(second), second["again"]) == ([20, "reached"], True)
 
 
+def test_a_newer_proof_is_not_judged_by_keys_that_are_beyond_the_trusting_period(page: Page) -> None:
+    later = grow(replace(Plan(lambda height: "ABCD"), step_ns=600 * SECOND), 20, upto(HONEST, 6))
+    weeks = NOW_MS + 3 * HOUR_MS
+    _first, second = follow(page, visit(upto(HONEST, 6), None), visit(later, later[10], now=weeks))
+    assert (ends(second), second["again"]) == (["reached"], True)
+
+
+def test_two_who_left_and_strangers_cannot_rewrite_what_lies_between_kept_blocks(page: Page) -> None:
+    """More than a third of those trusted at block 1 signed it: enough to go up, not to tell the past anew."""
+    forged = grow(replace(Plan(lambda height: "ABMNO"), salt="fork"), 5)[5]
+    [told] = follow(page, visit(LONG, None, forged, now=NOW_MS + 60_000))
+    assert ends(told) == [100, "conflict"]
+
+
 def test_an_idle_ledger_that_outlived_the_period_is_not_taken_for_fresh(page: Page) -> None:
     _first, second = follow(
         page, visit(HONEST, None), visit(HONEST, None, HONEST[12], now=NOW_MS + 2 * HOUR_MS)

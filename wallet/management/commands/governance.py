@@ -83,7 +83,7 @@ class Command(BaseCommand):
         signer, now, seats = _signer(options), _now_ms(), self._governance.seats()
         kind = KINDS[options["kind"]]
         change = change_of(kind, fields_of(kind, options, seats))
-        proposal, life_ms = b64u_encode(secrets.token_bytes(16)), int(options["days"] * DAY_MS)
+        proposal, life_ms = _new_id(), int(options["days"] * DAY_MS)
         body = signer.body(GovernanceProposed, now, life_ms, proposal=proposal, change=change)
         self.stdout.write(f"{self._governance.name_of(signer.did)} proposes: {change_words(change, seats)}")
         self._say(preview_lines(self._governance.preview_proposal(body)))
@@ -145,6 +145,13 @@ class Command(BaseCommand):
 
 def _signer(options: dict[str, Any]) -> GovernanceSigner:
     return governance_signer(slug=None if options["authority"] else options["slug"])
+
+
+def _new_id() -> str:
+    """A proposal's id that a shell takes for no option."""
+    while (made := b64u_encode(secrets.token_bytes(16))).startswith("-"):
+        pass
+    return made
 
 
 def _now_ms() -> int:

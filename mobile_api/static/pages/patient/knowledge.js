@@ -4,7 +4,7 @@
  */
 import { announce, busy, byId, el, note, showError } from "../dom.js";
 import { duration, gettext, interpolate } from "../i18n.js";
-import { consentNote, freshBlock, newestBlock, signedBy } from "../proof.js";
+import { consentNote, freshBlock, inWords, newestBlock, signedBy } from "../proof.js";
 import { ledger } from "../trust.js";
 
 const TICK_MS = 1000;
@@ -24,24 +24,13 @@ function draw(again) {
   );
 }
 
-/** What cannot be verified, in words; the details go to the console. */
-function told(error) {
-  if (typeof error.next === "string") return error;
-  console.warn(error);
-  const attack = error.name === "AttackDetected";
-  return Object.assign(new Error(attack ? gettext("The hospitals' ledger shows two histories.") : gettext("The ledger's newest block could not be verified on this phone.")), {
-    code: "unproven",
-    next: attack ? gettext("Do not approve anything. Tell your hospital.") : gettext("Try again shortly. If it stays, tell your hospital."),
-  });
-}
-
 async function look(find) {
   try {
     newest = await find();
     draw((await ledger()).beganAgain);
     return true;
   } catch (error) {
-    showError(byId("ledger-age"), told(error));
+    showError(byId("ledger-age"), inWords(error));
     return false;
   }
 }
@@ -55,7 +44,7 @@ async function checkConsent(button) {
   try {
     place.replaceChildren(await busy(button, () => consentNote(button.dataset.check, button.dataset.tx)));
   } catch (error) {
-    showError(place, told(error));
+    showError(place, inWords(error));
   }
 }
 

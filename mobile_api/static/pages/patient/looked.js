@@ -2,7 +2,7 @@
 import { busy, byId, showError } from "../dom.js";
 import { follow, redraw } from "../live.js";
 import { registerWorker } from "../shell.js";
-import { proofNote } from "../proof.js";
+import { inWords, proofNote } from "../proof.js";
 
 byId("live").addEventListener("click", async (event) => {
   const button = event.target.closest("[data-proof]");
@@ -11,7 +11,7 @@ byId("live").addEventListener("click", async (event) => {
   try {
     place.replaceChildren(await busy(button, () => proofNote(button.dataset.proof)));
   } catch (error) {
-    showError(place, error);
+    showError(place, inWords(error));
   }
 });
 
