@@ -40,7 +40,7 @@ class Chain:
         path.write_text(json.dumps(genesis))
 
     def light_block(self, height: int | None) -> dict[str, Any]:
-        """What each validator says of the block at `height`, or of the newest: a page follows the chain so."""
+        """What each validator says of the block at `height` or of the newest: pages follow so."""
         found = self.bundle(b"the first", 1 if height is None else height)
         return {
             "signed_header": found["signed_header"],
