@@ -21,7 +21,7 @@ from ledger.machine.entries import (
 )
 from ledger.types.canonical import b64u_decode
 from ledger.types.did import KeySet, check_keyset, did_of
-from ledger.types.tx_change import Blocks, Seats, Weight
+from ledger.types.tx_change import LEAST_EPOCH, Blocks, Seats, Weight
 from ledger.types.tx_errors import Rejected
 from ledger.types.tx_fields import B64u32, Did, Label
 
@@ -83,6 +83,8 @@ def genesis_state(app_state: Mapping[str, Any]) -> dict[bytes, bytes]:
 
 def _election_writes(election: GenesisElection) -> tuple[Write, ...]:
     rules = ElectionEntry(election.every, election.seats, election.availability, election.contribution)
+    if 0 < election.every < LEAST_EPOCH:
+        raise GenesisError(f"app_state.election.every must be 0 or at least {LEAST_EPOCH} blocks")
     keys = tuple(sorted(one.public for one in election.candidates))
     if len(set(keys)) != len(keys):
         raise GenesisError("app_state.election.candidates names a key twice")

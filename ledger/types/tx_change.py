@@ -13,6 +13,8 @@ from ledger.types.tx_fields import B64u32, Did, Label
 MAX_POWER = 10**12
 MAX_CERTIFICATE_TEXT = 4096
 MAX_SEATS = 100
+LEAST_EPOCH = 5
+"""Blocks: a candidate's renewal has to get into the epoch that it names."""
 MAX_WEIGHT = 1_000
 
 Power = Annotated[int, msgspec.Meta(ge=1, le=MAX_POWER)]
@@ -75,9 +77,9 @@ class ElectionChanges(
 ):
     """How validators are elected from here on (docs/election.md).
 
-    An epoch has `every` blocks (0: nobody is elected, the validators stay as they are), up to `seats`
-    validators are elected. `availability` is what each tenth of the epoch's commits adds to a stake,
-    `contribution` what each unit of the square root of the organisation's credit adds.
+    An epoch has `every` blocks, LEAST_EPOCH or more (0: nobody is elected, the validators stay as they are);
+    up to `seats` validators are elected. `availability` is what each tenth of the epoch's commits adds to a
+    stake, `contribution` what each unit of the square root of the organisation's credit adds.
     """
 
     every: Blocks

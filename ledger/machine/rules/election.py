@@ -1,7 +1,7 @@
 """Rules of elections: who votes in the next epoch, and with which power. Pure, in integers.
 
-- Standing are the candidates and those who vote now. Not eligible is a key that was found at fault or rotated
-  out, and one whose organisation is no longer active.
+- Standing are the candidates and those who vote now. Not eligible is a key that was found at fault, and one
+  whose organisation is no longer active.
 - Stake = 1 + availability weight · tenths + contribution weight · isqrt(the organisation's credit). The
   tenths are those of the epoch's commits that the validator signed, rounded to the nearest: small hitches
   change no power. Who did not have to sign has five if it showed lately that it follows.
@@ -130,7 +130,7 @@ def _organisation(entry: CandidateEntry | None, public: bytes) -> str:
 
 def _is_eligible(view: View, public: bytes, entry: CandidateEntry | None) -> bool:
     validator = view.validator(public)
-    if validator is not None and (validator.faulty or validator.successor):
+    if validator is not None and validator.faulty:
         return False
     organisation = view.organisation(entry.organisation) if entry else None
     return organisation is None or organisation.active

@@ -43,6 +43,7 @@ from ledger.types.canonical import b64u_decode
 from ledger.types.did import check_public_key
 from ledger.types.tx import GovernanceProposed, GovernanceVoted
 from ledger.types.tx_change import (
+    LEAST_EPOCH,
     CandidateStands,
     Change,
     ElectionChanges,
@@ -110,6 +111,8 @@ def members_after(context: Context, change: Change) -> Members:
     """The validators after `change`. Raises Rejected: KEY_WEAK, CHANGE_INVALID."""
     members = dict(latest_members(context.view, context.consortium.validators))
     if isinstance(change, ElectionChanges):
+        if 0 < change.every < LEAST_EPOCH:
+            raise _invalid(f"an epoch has {LEAST_EPOCH} blocks or more; 0 elects nobody")
         return members
     _APPLY[type(change)](context, members, change)
     total = sum(members.values())

@@ -3,7 +3,8 @@
 - Its key loses its power for good, with effect two blocks later; it never votes again under that key.
 - Who rotated its key in the meantime loses the power under the new key just the same.
 - A key is punished once, however many pieces of evidence there are and for whatever heights.
-- The last validator keeps its power: a ledger without validators could not even record the fault.
+- The last validator keeps its power, unless somebody takes its place: a ledger without validators could not
+  even record the fault.
 - Where validators are elected and fewer than four are left, the best live candidate of another organisation
   gets the power that the faulty one had, at once. With four or more left, nobody has a third afterwards.
 """
@@ -43,15 +44,15 @@ def punish(context: Context, public: bytes) -> Outcome:
     members = latest_members(view, context.consortium.validators)
     left = {key: power for key, power in members.items() if key not in keys}
     writes = _withdrawn(view, keys)
-    if left and left != members:
-        filled = _filled(context, members, left, keys)
+    filled = _filled(context, members, left, keys)
+    if filled and filled != members:
         writes += (*entry_writes(view, left, filled), *set_writes(view, context.height, filled))
     return Outcome((*marks, *writes), (event,))
 
 
 def _filled(context: Context, members: Members, left: Members, faulty: tuple[bytes, ...]) -> Members:
     """Those that are left, and who takes the place."""
-    if context.view.election() is None:
+    if left == members or context.view.election() is None:
         return left
     if len(left) >= LEAST_FOR_A_FAULT:
         return capped(left)

@@ -84,6 +84,11 @@ def test_candidate_is_elected_when_the_epoch_ends_votes_and_the_ledger_falls_sil
     assert powers[0] == 501  # the newcomer: nobody has seen it sign yet
     assert 3 * powers[-1] < sum(powers)
 
+    spent = network.rpc("hillside", "energy")
+    assert spent["watts_source"] in ("rapl", "estimate")
+    assert spent["joules"] > 0
+    assert spent["transactions"] > EVERY // 2
+
     network.kill("riverside")
     step(client, 3)
     at = client.status().height

@@ -66,6 +66,11 @@ def test_double_signer_is_punished_once_by_everybody_for_good_and_the_others_go_
     for name in MONIKERS:
         assert "event=halted" not in network.log(name)
 
+    told = network.rpc("riverside", "election")
+    assert told["tolerated_faults"] == "0"
+    assert told["alarms"] == ["f=0: no validator may fail or lie"]
+    assert 'event=alarm why="f=0' in network.log("riverside")
+
     network.kill()
     network.start(*HONEST)
     client.commit(Person("after everybody's restart").registers())

@@ -174,6 +174,19 @@ def test_second_candidate_of_the_faulty_organisation_is_not_promoted() -> None:
     assert WAITING not in ledger.settled()
 
 
+def test_last_validator_at_fault_is_replaced_as_soon_as_somebody_is_there() -> None:
+    ledger = Elected(candidates={WAITING: HARBOUR}, genesis={KEYS[0]: 10})
+    ledger.block(faulty=(KEYS[0],))
+    assert ledger.settled() == {KEYS[0]: 10}
+    ledger.renew()
+    ledger.until_epoch(2)
+    assert ledger.settled() == {WAITING: STANDBY}
+    other = Elected(candidates={WAITING: HARBOUR}, genesis={KEYS[0]: 10})
+    other.renew()
+    other.block(faulty=(KEYS[0],))
+    assert other.settled() == {WAITING: 10}
+
+
 def test_evidence_promotes_nobody_where_nobody_is_elected() -> None:
     ledger = Elected(rules=RULES | {"every": 0})
     assert ledger.one(renewal(WAITING, WAITING_SEED, 0)) == "EPOCH_OTHER"
@@ -267,6 +280,14 @@ def test_genesis_of_before_still_starts_the_same_ledger() -> None:
     app = Application()
     root = app.init_chain(LEDGER, APP_STATE, NOON)
     assert root.hex() == "e359b108d519e503694b09e79892154af77366363c0ebbda08971625d1e35908"
+
+
+def test_epochs_too_short_for_a_renewal_are_refused() -> None:
+    short = {**RULES, "every": 4}
+    ledger = Elected(rules=RULES | {"every": 1000})
+    assert ledger.agree(ElectionChanges(**short)) == "CHANGE_INVALID"
+    with pytest.raises(GenesisError, match="at least 5"):
+        Application().init_chain(LEDGER, with_election({}, short), NOON)
 
 
 def test_genesis_names_each_candidate_once() -> None:
