@@ -2,6 +2,8 @@
 
 from ledger.node.block_store import StoredBlock
 from ledger.node.candidacy import Candidacy
+from ledger.types.block import Block, Commit, Header, Version
+from ledger.types.ids import NIL
 from ledger.types.signing import public_key_of, sign
 from ledger.types.tx import decode_tx
 from ledger.types.tx_change import LEAST_EPOCH
@@ -16,7 +18,8 @@ def node_of(seed: bytes, ledger: Elected) -> Candidacy:
 
 
 def stored(ledger: Elected, *txs: bytes) -> StoredBlock:
-    return StoredBlock(ledger.height, b"", b"", b"", txs, b"", b"")
+    block = Block(Header(Version(), LEDGER, ledger.height, 0, NIL, *[b""] * 9), txs, Commit())
+    return StoredBlock(ledger.height, b"", block.encode(), b"", b"", b"")
 
 
 class Nodes:
