@@ -70,6 +70,7 @@ def state_answer(found: FoundState) -> dict[str, Any]:
     """The answer of `query_proven`."""
     return {
         "signed_header": signed_header(found.block),
+        "validators": members(found.block.validators),
         "height": str(found.block.height - 1),
         "value": None if found.value is None else base64_text(found.value),
         "proof": base64_text(found.proof),
@@ -118,6 +119,15 @@ def range_answer(blocks: Sequence[ProvenBlock], end: LightBlock, tip: int) -> di
         "commit": base64_text(end.commit.encode()),
         "txs": [[base64_text(tx) for tx in block.txs] for block in blocks],
         "tip": str(tip),
+    }
+
+
+def signed_parts(blocks: Sequence[ProvenBlock]) -> dict[str, Any]:
+    """What `chain_range` adds when asked for who `signed`: last commits and evidence, block by block."""
+    commits = [block.last_commit for block in blocks if block.last_commit is not None]
+    return {
+        "last_commits": [base64_text(commit.encode()) for commit in commits],
+        "evidence": [[base64_text(one.encode()) for one in block.evidence] for block in blocks],
     }
 
 

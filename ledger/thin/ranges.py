@@ -13,16 +13,16 @@ LARGE_HEDGE_S = 3.0
 
 
 async def fetch_range(
-    pool: Pool, first: int, last: int, digest: bytes, full: bool
+    pool: Pool, first: int, last: int, digest: bytes, full: bool, signed: bool = False
 ) -> tuple[ProvenBlock, ...]:
     """The blocks `first` to `last` with their transactions (`full`) or these' hashes.
 
-    `digest` is the hash of the last header. Raises NotFound, TooLarge, LedgerUnavailable.
+    `digest` is the hash of the last header; `signed` brings last commits and evidence along. Raises NotFound, TooLarge, LedgerUnavailable.
     """
     against = Against(digest)
 
     async def attempt(source: Source) -> tuple[ProvenBlock, ...]:
-        params = {"from": first, "to": last, "full": full}
+        params = {"from": first, "to": last, "full": full, "signed": signed}
         answer = await source.upstream.call("chain_range", params, RANGE_S, LARGE_BYTES)
         if tip_of(answer) < last:
             raise Unanswered("the validator lags behind")

@@ -168,13 +168,13 @@ async def next_block(node: ThinNode, height: int) -> LightBlock:
     return await node.headers.block(height + 1)
 
 
-async def blocks(node: ThinNode, first: int, last: int, full: bool) -> Range:
+async def blocks(node: ThinNode, first: int, last: int, full: bool, signed: bool = False) -> Range:
     """The blocks `first` to `last`; whole ones end earlier, once `ENOUGH_BYTES` of transactions are in them.
 
     Raises NotFound, LedgerUnavailable, TooLarge.
     """
     found: list[ProvenBlock] = []
-    async for part in _parts(node, first, last, full):
+    async for part in _parts(node, first, last, full, signed):
         found += part
         if full and _size(found) >= ENOUGH_BYTES:
             break
@@ -201,13 +201,16 @@ async def events(node: ThinNode, height: int, index: int, limit: int) -> Range |
     return await _ending(node, found[:useful]) if useful else None
 
 
-async def _parts(node: ThinNode, first: int, last: int, full: bool) -> AsyncIterator[tuple[ProvenBlock, ...]]:
+async def _parts(
+    node: ThinNode, first: int, last: int, full: bool, signed: bool = False
+) -> AsyncIterator[tuple[ProvenBlock, ...]]:
     """The blocks `first` to `last`, verified, as many at a time as a validator's answer may hold."""
     step = STEP_WHOLE if full else STEP_HASHES
     while first <= last:
         until = min(first + step - 1, last)
         try:
-            part = await fetch_range(node.pool, first, until, await node.headers.hash_of(until), full)
+            digest = await node.headers.hash_of(until)
+            part = await fetch_range(node.pool, first, until, digest, full, signed)
         except TooLarge:
             if step == 1:
                 raise

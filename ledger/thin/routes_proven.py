@@ -48,8 +48,9 @@ async def chain_range(node: ThinNode, params: Params) -> dict[str, Any]:
     last = min(last, tip)
     if last < first:
         raise internal(f"no block {first} yet; the last is {tip}")
-    found, end = await reading.blocks(node, first, last, params.boolean("full"))
-    return forms.range_answer(found, end, tip)
+    signed = params.boolean("signed")
+    found, end = await reading.blocks(node, first, last, params.boolean("full"), signed)
+    return forms.range_answer(found, end, tip) | (forms.signed_parts(found) if signed else {})
 
 
 async def events_since(node: ThinNode, params: Params) -> dict[str, Any]:

@@ -210,13 +210,13 @@ def test_rpc_errors_are_json_without_traceback(doors: list[str]) -> None:
 
 
 def test_any_validator_serves_light_blocks_and_bundles_for_others_to_check(
-    network: Network, client: LedgerClient
+    network: Network, client: LedgerClient, doors: list[str], person: Cast
 ) -> None:
     """What a service passes on to phones: each validator's own word, and proofs that verify without us."""
-    done = client.commit(Person("Passed On").registers())
-    key = f"did/{Person('Passed On').did}"
+    done = client.commit(person("Passed On").registers())
+    key = f"did/{person('Passed On').did}"
     network.until(lambda: network.same_state(), "every validator has the block")
-    blocks = [light_block_from_json(client.light_block(source, done.height)) for source in range(4)]
+    blocks = [light_block_from_json(client.light_block(source, done.height)) for source in range(len(doors))]
     assert {block.header.height for block in blocks} == {done.height}
     assert len({block.header.hash for block in blocks}) == 1
     root = Root.of_genesis(Genesis.from_json(network.genesis))
@@ -225,6 +225,6 @@ def test_any_validator_serves_light_blocks_and_bundles_for_others_to_check(
     assert isinstance(proven.fact, StateFact)
     assert proven.fact.height >= done.height
     assert client.state_bundle("did/nobody")["value"] is None
-    for source, height in ((4, None), (-1, None), (0, done.height + 1000)):
+    for source, height in ((len(doors), None), (-1, None), (0, done.height + 1000)):
         with pytest.raises(NotFound):
             client.light_block(source, height)

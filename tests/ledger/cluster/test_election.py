@@ -92,7 +92,9 @@ def test_candidate_is_elected_when_the_epoch_ends_votes_and_the_ledger_falls_sil
     network.kill("riverside")
     step(client, 3)
     at = client.status().height
-    assert network.rpc("lakeside", "status")["validator_info"]["address"] in client.block(at).signed_by
+    assert (
+        network.rpc("lakeside", "status")["validator_info"]["address"] in client.block(at).summary.signed_by
+    )
     fresh = network.client("lakeside", "hillside")
     assert fresh.block(at).summary.height == at
     network.start("riverside")

@@ -190,7 +190,7 @@ def test_answers_that_were_tampered_with_never_pass(network: Network, door: str,
             trust.blocks(lie, 1, full=True)
     with pytest.raises(ProofInvalid):
         trust.blocks(blocks, 2, full=True)
-    signed = call(network, "chain_range", **{"from": 1, "to": 3, "full": False, "signed": True})
+    signed = call(door, "chain_range", **{"from": 1, "to": 3, "full": False, "signed": True})
     assert [block.last_commit.height for block in trust.blocks(signed, 1, full=False).blocks] == [0, 1, 2]
     moved = {**signed, "last_commits": signed["last_commits"][::-1]}
     absent = {**signed, "last_commits": signed["last_commits"][:2]}
