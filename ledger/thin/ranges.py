@@ -17,7 +17,8 @@ async def fetch_range(
 ) -> tuple[ProvenBlock, ...]:
     """The blocks `first` to `last` with their transactions (`full`) or these' hashes.
 
-    `digest` is the hash of the last header; `signed` brings last commits and evidence along. Raises NotFound, TooLarge, LedgerUnavailable.
+    `digest` is the hash of the last header; `signed` brings last commits and evidence
+    along. Raises NotFound, TooLarge, LedgerUnavailable.
     """
     against = Against(digest)
 

@@ -85,7 +85,9 @@ async def test_a_peer_that_says_it_is_far_ahead_is_asked_and_not_waited_for(four
     peer = four.heard(Status(height, 0, False))
     assert peer.height == height
     await four.commits("somebody")
-    assert four.nodes[0].store.height == four.nodes[1].store.height
+    async with asyncio.timeout(20):
+        while four.nodes[0].store.height != four.nodes[1].store.height:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_block_that_says_it_is_of_another_height_is_not_stored(four: Four) -> None:
