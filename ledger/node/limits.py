@@ -50,7 +50,8 @@ RATES: dict[str, tuple[float, float]] = {
     "requests": (100, 200),
     "answers": (2_000, 4_000),
 }
-"""Per second and at once. Twice what the fastest network we measured says, and a whole pool on connecting."""
+"""Per second and at once. An honest peer must get 10,000 transactions of 1 KB a second through, and a whole
+pool on connecting: twice and more of that. The others are estimates of what no honest peer comes near."""
 INVALID_PER_S, INVALID_AT_ONCE = 2.0, 50.0
 ANSWERED_PER_S, ANSWERED_AT_ONCE = 64.0 * MIB, 64.0 * MIB
 FIRST_PAUSE_S, LONGEST_PAUSE_S, FORGIVEN_S = 0.1, 30.0, 60.0

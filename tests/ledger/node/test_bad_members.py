@@ -89,7 +89,8 @@ class Scene:
 
     async def connected(self) -> None:
         await until(lambda: bool(self.peer(self.mallory) and self.peer(self.other)))
-        await until(lambda: bool(self.mallory.mesh.peers and self.other.mesh.peers))
+        for member in (self.mallory, self.other):
+            await until(lambda member=member: member.mesh.reaches(self.node.address))
 
     async def heard(self, member: Member) -> None:
         """Everything that the member said so far was handled."""
