@@ -73,9 +73,13 @@ def test_killed_at_any_moment_it_resumes_from_what_it_had_verified(network: Netw
     finally:
         stop.set()
         thread.join(30)
-    client = thin.client()
-    heard = [event.tx_hash for event in client.events_since(Cursor(), limit=5_000)]
-    assert set(committed) <= set(heard), seed
+    client, heard = thin.client(), list[str]()
+
+    def heard_all() -> bool:
+        heard[:] = [event.tx_hash for event in client.events_since(Cursor(), limit=5_000)]
+        return set(committed) <= set(heard)
+
+    thin.until(heard_all, f"everything that was committed is told (seed {seed})")
     assert len(heard) == len(set(heard))
     client.close()
 
