@@ -106,14 +106,17 @@ class Headers:
         root = TrustedState.of_genesis(self._genesis)
         if vouched is None:
             self._check_period(root.header)
+
+        def first(light: LightClient) -> LightBlock:
+            block = light.trust(*vouched) if vouched else light.start(root)
+            self._store.flush()
+            return block
+
         why: Exception | None = None
         for source in self._pool.in_turn():
             try:
-                await self._climb(
-                    (lambda light: light.trust(*vouched)) if vouched else (lambda light: light.start(root)),
-                    source,
-                )
-                return await self._flush(0.0)
+                await self._climb(first, source)
+                return
             except HeaderRefused as refused:
                 why = LedgerUnavailable(_refusal_words(refused))
                 if vouched is None:
