@@ -100,25 +100,34 @@ def height_hash(text: str) -> tuple[int, bytes]:
     return found
 
 
-async def run(home: ThinHome, config: Config, vouched: tuple[int, bytes] | None) -> None:
-    """Start the node and its RPC, say so in one line on stdout, and stop on a signal."""
+async def run(home: ThinHome, config: Config, vouched: tuple[int, bytes] | None) -> int:
+    """Start the node and its RPC, say so in one line on stdout, and stop on a signal; the exit code."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     node = ThinNode(home, config, vouched)
     rpc = make_rpc(node, {**ROUTES, **PROVEN_ROUTES})
-    await node.start()
-    await rpc.start()
+    try:
+        await rpc.start()
+        await node.start()
+        _say_so(node)
+        ends = [asyncio.ensure_future(each.wait()) for each in (stop, node.failed)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        log("stopping", height=node.headers.height)
+    finally:
+        await rpc.stop()
+        await node.stop()
+    return 1 if node.failed.is_set() else 0
+
+
+def _say_so(node: ThinNode) -> None:
+    config = node.config
     print(  # noqa: T201 - the one line that tells whoever started us that we listen
         f"thin node of {node.genesis.chain_id} listens: rpc http://{config.rpc_host}:{config.rpc_port}",
         flush=True,
     )
     if node.headers.halted:
         log("halted", next=node.headers.halted)
-    await stop.wait()
-    log("stopping", height=node.headers.height)
-    await rpc.stop()
-    await node.stop()
 
 
 def main() -> int:
@@ -135,11 +144,10 @@ def main() -> int:
         config = home.prepare(
             given.genesis, tuple(given.validators), given.listen, given.trusting_period, given.clock_drift
         )
-        uvloop.run(run(home, config, given.trust))
+        return uvloop.run(run(home, config, given.trust))
     except (HomeUnusable, StoreDamaged, GenesisError, OSError) as error:
         log("failed", why=str(error))
-        return 1
-    return 0
+    return 1
 
 
 if __name__ == "__main__":

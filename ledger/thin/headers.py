@@ -10,6 +10,7 @@ Rules
 
 import asyncio
 import contextlib
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -105,14 +106,17 @@ class Headers:
         root = TrustedState.of_genesis(self._genesis)
         if vouched is None:
             self._check_period(root.header)
+
+        def first(light: LightClient) -> LightBlock:
+            block = light.trust(*vouched) if vouched else light.start(root)
+            self._store.flush()
+            return block
+
         why: Exception | None = None
         for source in self._pool.in_turn():
             try:
-                await self._climb(
-                    (lambda light: light.trust(*vouched)) if vouched else (lambda light: light.start(root)),
-                    source,
-                )
-                return await self._flush(0.0)
+                await self._climb(first, source)
+                return
             except HeaderRefused as refused:
                 why = LedgerUnavailable(_refusal_words(refused))
                 if vouched is None:
@@ -253,7 +257,10 @@ class Headers:
         return block
 
     async def _flush(self, every_s: float) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.flush, every_s)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.flush, every_s)
+        except OSError as error:
+            log("not_written", why=str(error), next="free space or replace the disk; it goes on in memory")
 
     def _in_thread(
         self,
@@ -300,9 +307,9 @@ class Headers:
         """A served block below the newest one, whose validators are known."""
         if header.hash != await self.history.hash_of(header.height):
             raise lie(f"header {header.height}", "another one")
-        if (validators := self._sets.get(header.validators_hash)) is None:
+        validators, after = map(self._sets.get, (header.validators_hash, header.next_validators_hash))
+        if validators is None or after is None:
             return await self._below(header.height)
-        after = self._sets.get(header.next_validators_hash)
         block = LightBlock(header, commit, validators, after)
         if not verify_block(block).ok:
             raise lie(f"the commit of block {header.height}")
@@ -342,7 +349,12 @@ class Headers:
         examine((*below, ours), source.provider, self._options, self._clock_ns())
 
     def _halt(self, attack: AttackDetected) -> NoReturn:
-        self.halted = self._evidence.keep(attack.evidence)
+        self.halted = str(attack)
+        try:
+            self.halted = self._evidence.keep(attack.evidence)
+        except OSError as error:
+            pieces = json.dumps([piece.to_json() for piece in attack.evidence])
+            log("evidence_not_written", why=str(error), next="keep this line", evidence=pieces)
         log("ATTACK", kind=attack.evidence[0].kind.value, next=self.halted)
         self._came.set()
         raise Halted(self.halted) from attack
@@ -350,9 +362,6 @@ class Headers:
     def _check_halted(self) -> None:
         if self.halted:
             raise Halted(self.halted)
-
-    def _expired(self, block: LightBlock) -> bool:
-        return block.header.time_ns + self._options.trusting_period_ns <= self._clock_ns()
 
     def _check_period(self, header: Header) -> None:
         age_ns, period_ns = self._clock_ns() - header.time_ns, self._options.trusting_period_ns

@@ -1,13 +1,13 @@
 """A thin node: its home, the validators it asks, the headers it verified, put together."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
 import aiohttp
 
 from ledger.light.verdict import Options
+from ledger.node.log import log
 from ledger.thin.headers import Headers
 from ledger.thin.home import Config, ThinHome
 from ledger.thin.memory import Memory
@@ -54,6 +54,8 @@ class ThinNode:
             clock_ns,
         )
         self.submitting = 0
+        self.failed = asyncio.Event()
+        """Set when following the chain ended by a fault of ours: stop, rather than grow old unnoticed."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def faulty(self) -> int:
@@ -68,12 +70,18 @@ class ThinNode:
             asyncio.ensure_future(self.headers.follow(self._vouched)),
             asyncio.ensure_future(self.headers.probe()),
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log("failed", error=type(error).__name__, why=str(error)[:200])
+            self.failed.set()
 
     async def stop(self) -> None:
         """Stop following; what was verified is on disk."""
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.headers.close()
         await self._session.close()

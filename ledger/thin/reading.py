@@ -173,11 +173,13 @@ async def blocks(node: ThinNode, first: int, last: int, full: bool, signed: bool
 
     Raises NotFound, LedgerUnavailable, TooLarge.
     """
-    found: list[ProvenBlock] = []
+    found, size = list[ProvenBlock](), 0
     async for part in _parts(node, first, last, full, signed):
-        found += part
-        if full and _size(found) >= ENOUGH_BYTES:
-            break
+        for block in part:
+            found.append(block)
+            size += sum(map(len, block.txs))
+            if full and size >= ENOUGH_BYTES:
+                return await _ending(node, found)
     return await _ending(node, found)
 
 
@@ -186,7 +188,7 @@ async def events(node: ThinNode, height: int, index: int, limit: int) -> Range |
 
     None when there is no such transaction up to the newest verified block.
     """
-    first, found, new, useful = max(height, 1), list[ProvenBlock](), 0, 0
+    first, found, new, useful, size = max(height, 1), list[ProvenBlock](), 0, 0, 0
     last = min(node.headers.height, first + MAX_BLOCKS - 1)
     async for part in _parts(node, first, last, full=True):
         for block in part:
@@ -194,10 +196,9 @@ async def events(node: ThinNode, height: int, index: int, limit: int) -> Range |
             fresh = len(block.txs) - (index + 1 if block.header.height == height else 0)
             if fresh > 0:
                 new, useful = new + fresh, len(found)
-            if new >= limit:
-                return await _ending(node, found)
-        if useful and _size(found) >= ENOUGH_BYTES:
-            break
+            size += sum(map(len, block.txs))
+            if new >= limit or (useful and size >= ENOUGH_BYTES):
+                return await _ending(node, found[:useful])
     return await _ending(node, found[:useful]) if useful else None
 
 
@@ -218,10 +219,6 @@ async def _parts(
             continue
         yield part
         first = until + 1
-
-
-def _size(found: list[ProvenBlock]) -> int:
-    return sum(len(tx) for block in found for tx in block.txs)
 
 
 async def _ending(node: ThinNode, found: list[ProvenBlock]) -> Range:

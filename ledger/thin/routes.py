@@ -77,23 +77,23 @@ def _sync_info(name: str, block: LightBlock) -> dict[str, str]:
 
 
 async def reached(node: ThinNode) -> list[dict[str, Any]]:
-    """What the validators that answer now say of themselves, each with its address."""
-    asked = (_said(source) for source in node.pool.in_turn())
+    """The validators that answer now: who they say they are, and how far they say they have come.
+
+    Nobody's height is believed beyond the newest verified header, whose time and app hash are told for all.
+    """
+    tip = node.headers.check_usable()
+    asked = (_said(source, tip) for source in node.pool.in_turn())
     return [said for said in await asyncio.gather(*asked) if said is not None]
 
 
-async def _said(source: Source) -> dict[str, Any] | None:
+async def _said(source: Source, tip: LightBlock) -> dict[str, Any] | None:
     try:
         said = await source.upstream.call("status", {}, STATUS_S)
-        info, sync = said["validator_info"], said["sync_info"]
+        height = integer_of(said["sync_info"]["latest_block_height"])
         return {
             "url": source.url,
-            "validator_info": {"address": hex_text(bytes.fromhex(info["address"]))},
-            "sync_info": {
-                "latest_block_height": str(integer_of(sync["latest_block_height"])),
-                "latest_block_time": str(sync["latest_block_time"]),
-                "latest_app_hash": str(sync["latest_app_hash"]),
-            },
+            "validator_info": {"address": hex_text(bytes.fromhex(said["validator_info"]["address"]))},
+            "sync_info": {**_sync_info("latest", tip), "latest_block_height": str(min(height, tip.height))},
         }
     except (LedgerError, Unanswered, KeyError, TypeError, ValueError, JsonShapeError):
         return None

@@ -57,7 +57,7 @@ def _telling(route: Route) -> Route:
         except NotFound as error:
             raise internal(str(error)) from error
         except Busy as error:
-            raise RpcError(REJECTED, "Busy", f"{BUSY}|0|busy: {error}, try again shortly") from error
+            raise RpcError(UNAVAILABLE, "Busy", _busy_words(error)) from error
         except TooLarge as error:
             raise RpcError(UNAVAILABLE, "Too large", f"{error}: ask for less, or ask a validator") from error
         except (LedgerUnavailable, ProofInvalid, LightClientError) as error:
@@ -79,14 +79,14 @@ def _bounded(node: ThinNode) -> Any:
                 await _write_out(request, response)
                 return response
         except Busy as busy:
-            return _too_many(str(busy))
+            return _too_many(busy)
 
     return bounded
 
 
 async def _socket(request: web.Request, handler: Handler, sockets: asyncio.Semaphore) -> web.StreamResponse:
     if sockets.locked():
-        return _too_many("too many sockets at once")
+        return _too_many(Busy("too many sockets at once"))
     async with sockets:
         return await handler(request)
 
@@ -102,7 +102,12 @@ async def _write_out(request: web.Request, response: web.StreamResponse) -> None
                 request.transport.abort()
 
 
-def _too_many(why: str) -> web.Response:
-    error = RpcError(REJECTED, "Busy", f"{BUSY}|0|busy: {why}, try again shortly").to_json()
+def _busy_words(busy: Busy) -> str:
+    """In the form by which the server knows that it has to answer 429."""
+    return f"{BUSY}|0|busy: {busy}, try again shortly"
+
+
+def _too_many(busy: Busy) -> web.Response:
+    error = RpcError(UNAVAILABLE, "Busy", _busy_words(busy)).to_json()
     answer = {"jsonrpc": "2.0", "id": None, "error": error}
     return web.json_response(answer, status=429, headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -27,8 +27,8 @@ ANSWER_S = 5.0
 LIGHT_S = 2.0
 """How long the light client, which asks one after the other, waits for one answer."""
 SMALL_BYTES = 1024 * 1024
-LARGE_BYTES = 31 * 1024 * 1024
-"""A whole block of the largest size that CometBFT's default parameters allow, in base64."""
+LARGE_BYTES = 8 * 1024 * 1024
+"""A whole block of the largest size that validators exchange (4 MiB), in base64, and then some."""
 MAX_SETS = 8
 _CHUNK = 64 * 1024
 
@@ -94,7 +94,7 @@ class Upstream:
             raise Silent(f"{self.url}: not a JSON-RPC answer")
         return answer
 
-    async def _post(self, body: bytes, within_s: float, most: int) -> bytes:
+    async def _post(self, body: bytes, within_s: float, most: int) -> bytearray:
         timeout = aiohttp.ClientTimeout(total=within_s, sock_connect=CONNECT_S)
         headers = {"Content-Type": "application/json"}
         try:
@@ -105,7 +105,7 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Silent(f"{self.url}: {type(error).__name__}") from error
 
-    async def _read(self, response: aiohttp.ClientResponse, most: int) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, most: int) -> bytearray:
         stated = response.content_length
         if stated is not None:
             self._check_size(stated, most)
@@ -114,7 +114,7 @@ class Upstream:
         async for chunk in response.content.iter_chunked(_CHUNK):
             body += chunk
             self._check_size(len(body), most if stated is not None else min(most, SMALL_BYTES))
-        return bytes(body)
+        return body
 
     def _check_size(self, size: int, most: int) -> None:
         if size > most:

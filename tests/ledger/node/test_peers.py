@@ -258,7 +258,8 @@ async def test_peer_that_misbehaves_again_and_again_stays_out_longer_each_time(
         began = loop.time()
         await until(lambda: bool(one.mesh.peers))
         pauses.append(loop.time() - began)
-    assert all(pause >= 0.1 * 2**times for times, pause in enumerate(pauses))
+    # the clock starts when the test has noticed that the connection closed, which may be late
+    assert all(pause >= 0.08 * 2**times for times, pause in enumerate(pauses))
 
 
 async def test_removed_peers_certificate_no_longer_passes_the_handshake(parties: tuple[Party, Party]) -> None:

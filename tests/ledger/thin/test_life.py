@@ -45,6 +45,15 @@ def somebody() -> Person:
     return Person(f"life {os.urandom(8).hex()}")
 
 
+def all_events(client: LedgerClient, limit: int) -> list[str]:
+    """Every transaction's hash, read page by page."""
+    heard, cursor = list[str](), Cursor()
+    while events := client.events_since(cursor, limit=limit):
+        heard += [event.tx_hash for event in events]
+        cursor = events[-1].cursor
+    return heard
+
+
 def test_killed_at_any_moment_it_resumes_from_what_it_had_verified(network: Network, thin: Thin) -> None:
     seed = random.randrange(2**32)
     moments = random.Random(seed)
@@ -73,9 +82,13 @@ def test_killed_at_any_moment_it_resumes_from_what_it_had_verified(network: Netw
     finally:
         stop.set()
         thread.join(30)
-    client = thin.client()
-    heard = [event.tx_hash for event in client.events_since(Cursor(), limit=5_000)]
-    assert set(committed) <= set(heard), seed
+    client, heard = thin.client(), list[str]()
+
+    def heard_all() -> bool:
+        heard[:] = all_events(client, 500)
+        return set(committed) <= set(heard)
+
+    thin.until(heard_all, f"everything that was committed is told (seed {seed})")
     assert len(heard) == len(set(heard))
     client.close()
 
@@ -120,16 +133,11 @@ def test_a_ledger_much_longer_than_what_is_kept_is_read_from_its_beginning(
     while network.height("north-lake") <= 250:
         direct.commit(somebody().registers())
     direct.query("did/nobody")
-    expected = [event.tx_hash for event in direct.events_since(Cursor(), limit=5_000)]
+    expected = all_events(direct, 5_000)
     thin.start()
     client = thin.client()
     thin.until(lambda: client.status().height > 250, "it has the newest block")
-    heard: list[str] = []
-    cursor = Cursor()
-    while events := client.events_since(cursor, limit=50):
-        heard += [event.tx_hash for event in events]
-        cursor = events[-1].cursor
-    assert heard == expected
+    assert all_events(client, 50) == expected
     for height in (1, 7, 199, 200, 201):
         assert client.block(height) == direct.block(height)
     direct.close()

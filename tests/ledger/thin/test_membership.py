@@ -25,6 +25,7 @@ def thin(network: Network) -> Iterator[Thin]:
 
 
 def test_it_comes_back_to_other_validators_than_it_left(network: Network, thin: Thin) -> None:
+    newcomer = init_newcomer(network.home, "lakeside", free_ports(10), network.nodes)
     thin.start()
     direct = network.client()
     for hospital in (NORTH_LAKE, RIVERSIDE):
@@ -32,7 +33,6 @@ def test_it_comes_back_to_other_validators_than_it_left(network: Network, thin: 
     thin.kill()
     left_at = network.height("riverside")
 
-    newcomer = init_newcomer(network.home, "lakeside", free_ports(10), network.nodes)
     network.nodes = (*network.nodes, newcomer.node)
     network.start("lakeside")
     agree(direct, joining(newcomer))
