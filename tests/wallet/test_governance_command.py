@@ -122,6 +122,18 @@ def test_what_the_ledger_would_refuse_is_refused_before_anything_is_signed(
     assert governance("list", "--all") == before
 
 
+def test_other_kinds_of_change_are_previewed_by_the_same_rule(consortium: World) -> None:
+    weights = ("--availability", "1", "--contribution", "1")
+    rules = ("propose", "election", "--every", "100", "--seats", "4", *weights, "--as", "north-lake")
+    told = governance(*rules, "--dry-run")
+    assert "election every 100, seats 4" in told
+    assert " *" not in told
+    assert "seats" in refusal(
+        "propose", "election", "--every", "100", *weights, "--as", "north-lake", "--yes"
+    )
+    assert "every" in refusal("propose", "election", "--every", "-5", "--seats", "4", *weights, "--authority")
+
+
 def test_a_vote_without_the_right_is_refused(consortium: World, newcomer: Newcomer) -> None:
     told = governance("propose", "leave", "--validator", "hillside", "--as", "evergreen", "--yes")
     proposal = re.search(r"Proposed in block \d+: (\S{22})", told)[1]  # type: ignore[index]
@@ -135,7 +147,7 @@ def test_a_vote_without_the_right_is_refused(consortium: World, newcomer: Newcom
     ("arguments", "said"),
     [
         (("propose", "join", "--power", "10", "--authority"), "still needed: --validator, --moniker, --host"),
-        (("propose", "leave", "--validator", "nowhere", "--authority"), "north-lake, "),
+        (("propose", "leave", "--validator", "nowhere", "--authority"), "nor an Ed25519 key"),
         (("propose", "leave", "--validator", "hillside", "--as", "nobody"), "no organisation 'nobody'"),
         (("propose", "power", "--validator", "hillside", "--power", "many", "--authority"), "power"),
         (("propose", "leave", "--validator", "hillside", "--days", "8", "--authority"), "seven days"),

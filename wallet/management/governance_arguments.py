@@ -40,6 +40,11 @@ FIELDS = {
     "host": ("--host", "HOST", "where its peers reach it"),
     "port": ("--port", "N", "the port for peers"),
     "certificate": ("--certificate", "PEM", "file with the certificate that its peers pin"),
+    "organisation": ("--organisation", "DID", "whose validator it is"),
+    "every": ("--every", "N", "blocks in an epoch; 0: nobody is elected"),
+    "seats": ("--seats", "N", "how many validators are elected at most"),
+    "availability": ("--availability", "N", "what each tenth of an epoch's commits adds to a stake"),
+    "contribution": ("--contribution", "N", "what each unit of the root of the organisation's credit adds"),
 }
 
 
@@ -61,7 +66,8 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     propose = actions.add_parser("propose", help="propose a change", formatter_class=Help, epilog=EXAMPLES)
     kinds = propose.add_subparsers(dest="kind", required=True, metavar="|".join(KINDS))
     for tag, kind in KINDS.items():
-        _add_kind(kinds.add_parser(tag, help=(kind.__doc__ or "").split("\n")[0]), kind)
+        said = " ".join((kind.__doc__ or "").split()).partition(". ")[0].rstrip(".").replace("`", "")
+        _add_kind(kinds.add_parser(tag, help=said, description=f"{said}."), kind)
     for each in (listing, show):
         _add_zone(each)
 
