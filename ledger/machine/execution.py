@@ -10,7 +10,8 @@ Rules
 - A signature is verified once per (transaction, key): a mempool's work is not repeated in the block.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from ledger.machine.context import Consortium, Context, LastCommit, Moment
 from ledger.machine.entries import Reader, View, nonces_key, write
@@ -19,7 +20,7 @@ from ledger.machine.results import TxResult
 from ledger.machine.rules.epoch import open_block
 from ledger.machine.rules.misbehaviour import punish
 from ledger.machine.rules.table import outcome, required_key
-from ledger.types.signing import verify_ed25519
+from ledger.types.signing import verify_all, verify_ed25519
 from ledger.types.tx import SignedTx, decode_tx
 from ledger.types.tx_errors import Code, Rejected
 
@@ -40,6 +41,9 @@ class TxMemory:
         self._bytes = 0
         self._verified: dict[bytes, tuple[SignedTx, bytes]] = {}
 
+    def __contains__(self, wire: bytes) -> bool:
+        return wire in self._verified
+
     def decode(self, wire: bytes) -> SignedTx:
         """The decoded transaction. Raises Rejected as decode_tx does."""
         known = self._verified.get(wire)
@@ -47,11 +51,31 @@ class TxMemory:
 
     def check_signature(self, signed: SignedTx, public_key: bytes) -> None:
         """Raises Rejected(SIGNATURE_INVALID) unless ZIP-215 accepts the signature under this key."""
-        known = self._verified.get(signed.wire)
-        if known is not None and known[1] == public_key:
-            return
+        if not self._holds(signed, public_key):
+            raise _not_signed(signed)
+
+    def check_signatures(self, asked: Sequence[tuple[SignedTx, bytes]]) -> list[bool]:
+        """Whether each of these is signed by that key: verified together, and apart only if one is not."""
+        new = [(signed, key) for signed, key in asked if not self._is_known(signed, key)]
+        if verify_all([(key, signed.signed_bytes, signed.signature) for signed, key in new]):
+            for signed, key in new:
+                self._remember(signed, key)
+            return [True] * len(asked)
+        return [self._holds(signed, key) for signed, key in asked]
+
+    def _holds(self, signed: SignedTx, public_key: bytes) -> bool:
+        if self._is_known(signed, public_key):
+            return True
         if not verify_ed25519(public_key, signed.signed_bytes, signed.signature):
-            raise Rejected(Code.SIGNATURE_INVALID, f"the signature is not key {signed.key_id}'s on this body")
+            return False
+        self._remember(signed, public_key)
+        return True
+
+    def _is_known(self, signed: SignedTx, public_key: bytes) -> bool:
+        known = self._verified.get(signed.wire)
+        return known is not None and known[1] == public_key
+
+    def _remember(self, signed: SignedTx, public_key: bytes) -> None:
         self.forget((signed.wire,))
         self._verified[signed.wire] = (signed, public_key)
         self._bytes += len(signed.wire)
@@ -63,6 +87,10 @@ class TxMemory:
         for wire in wires:
             if self._verified.pop(wire, None) is not None:
                 self._bytes -= len(wire)
+
+
+def _not_signed(signed: SignedTx) -> Rejected:
+    return Rejected(Code.SIGNATURE_INVALID, f"the signature is not key {signed.key_id}'s on this body")
 
 
 class Execution:
@@ -103,6 +131,38 @@ class Execution:
         self.changes.update(done.writes)
         self.nonces[nonce_name(body.author, body.nonce)] = body.not_after
         return TxResult(Code.OK, events=done.events, body=body)
+
+    def verify_ahead(self, wires: Iterable[bytes]) -> None:
+        """Verify together what `run` will ask for one by one; what cannot be told yet is left to it."""
+        found = []
+        for wire in wires:
+            if wire in self._memory:
+                continue
+            with suppress(Rejected):
+                signed = self._memory.decode(wire)
+                found.append((signed, required_key(self._context, signed)))
+        self._memory.check_signatures(found)
+
+    def check(self, wires: Sequence[bytes]) -> list[TxResult]:
+        """What `run` would say to each of these, were it the only one: nothing is changed."""
+        results: list[TxResult] = []
+        good: list[tuple[int, SignedTx, bytes]] = []
+        for wire in wires:
+            try:
+                signed = self._memory.decode(wire)
+                good.append((len(results), signed, required_key(self._context, signed)))
+                results.append(TxResult(Code.OK, body=signed.body))
+            except Rejected as refusal:
+                results.append(TxResult(refusal.code, refusal.reason))
+        held = self._memory.check_signatures([(signed, key) for _, signed, key in good])
+        for (place, signed, _), holds in zip(good, held, strict=True):
+            try:
+                if not holds:
+                    raise _not_signed(signed)
+                outcome(self._context, signed)
+            except Rejected as refusal:
+                results[place] = TxResult(refusal.code, refusal.reason)
+        return results
 
     def punish(self, misbehaviour: Iterable[bytes]) -> None:
         """Take the power of these validators (32-byte keys), which the block proves to have voted twice."""

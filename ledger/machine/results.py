@@ -18,7 +18,6 @@ class CheckResult(msgspec.Struct, frozen=True, gc=False):
 
     code: Code
     reason: str = ""
-    tx_hash: bytes = b""
 
     @property
     def ok(self) -> bool:

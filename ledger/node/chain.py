@@ -108,14 +108,25 @@ def make_block(
     evidence: tuple[DuplicateVoteEvidence, ...] = (),
 ) -> Block:
     """The next block with these transactions, proposed by the validator with address `proposer`."""
-    header = Header(
+    header = _header(state, data_hash(txs), last_commit, proposer, evidence)
+    return Block(header, txs, last_commit, evidence)
+
+
+def _header(
+    state: ChainState,
+    data: bytes,
+    last_commit: Commit,
+    proposer: bytes,
+    evidence: tuple[DuplicateVoteEvidence, ...],
+) -> Header:
+    return Header(
         version=Version(BLOCK_PROTOCOL, state.app_version),
         chain_id=state.chain_id,
         height=state.height + 1,
         time_ns=next_time_ns(state, last_commit),
         last_block_id=state.last_block_id,
         last_commit_hash=last_commit.hash,
-        data_hash=data_hash(txs),
+        data_hash=data,
         validators_hash=state.validators.hash,
         next_validators_hash=state.next_validators.hash,
         consensus_hash=state.consensus_hash,
@@ -124,7 +135,6 @@ def make_block(
         evidence_hash=merkle.root([piece.encode() for piece in evidence]),
         proposer_address=proposer,
     )
-    return Block(header, txs, last_commit, evidence)
 
 
 def validate_block(state: ChainState, block: Block) -> None:
@@ -134,13 +144,13 @@ def validate_block(state: ChainState, block: Block) -> None:
         raise BlockInvalid("proposer_address", "a validator's", block.header.proposer_address.hex())
     _check_last_commit(state, block.last_commit)
     try:
-        expected = make_block(
-            state, block.txs, block.last_commit, block.header.proposer_address, block.evidence
+        expected = _header(
+            state, block.data_hash, block.last_commit, block.header.proposer_address, block.evidence
         )
     except ValueError as error:
         raise BlockInvalid("last commit", "one vote time per signer", error) from error
-    if expected.header != block.header:
-        raise _difference(expected.header, block.header)
+    if expected != block.header:
+        raise _difference(expected, block.header)
 
 
 def _difference(expected: Header, actual: Header) -> BlockInvalid:

@@ -89,13 +89,14 @@ class EventIndex:
 
     def _add(self, stored: StoredBlock) -> None:
         kinds: Counter[str] = Counter()
-        events = [event for result in stored_results(stored) for event in result.events]
+        results = stored_results(stored)
+        events = [event for result in results for event in result.events]
         for event in (*events, *block_events(stored)):
             kinds[event.type] += 1
             for key, value in event.attributes:
                 self._prints += _print(f"{event.type}.{key}", value)
         self._starts.append(len(self._prints))
-        self.txs += len(stored.txs)
+        self.txs += len(results)
         counted = tuple(sorted(kinds.items()))
         self._kinds.append(self._same.setdefault(counted, counted))
         self.counts.update(kinds)

@@ -79,7 +79,7 @@ class Gossip:
         self._executor = executor
         self._store = executor.store
         self._newcomer = newcomer
-        self._intake = Intake(mempool.add, host.wake)
+        self._intake = Intake(mempool.add_all, host.wake)
         self._block_sync = BlockSync(lambda: self._store.height, mesh.peers.values, self._send)
         self._outgoing: list[bytes] = []
         self._seen_steps = -1

@@ -9,12 +9,12 @@ Rules
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ledger.node.errors import MempoolRefused
 
-SLICE = 24
-"""Transactions checked per turn of the loop: about a millisecond."""
+SLICE = 32
+"""Transactions checked together per turn of the loop: about a millisecond."""
 MAX_WAITING = 20_000
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -22,10 +22,12 @@ Refused = Callable[[int], None]
 
 
 class Intake:
-    """The queue. `add(wire)` is the pool's; `came()` is called after a slice that brought something new."""
+    """`add_all(wires)` is the pool's; `came()` is called after a slice that brought something new."""
 
-    def __init__(self, add: Callable[[bytes], bool], came: Callable[[], None]) -> None:
-        self._add = add
+    def __init__(
+        self, add_all: Callable[[Sequence[bytes]], list[bool | MempoolRefused]], came: Callable[[], None]
+    ) -> None:
+        self._add_all = add_all
         self._came = came
         self._waiting: deque[tuple[bytes, Refused]] = deque()
         self._bytes = 0
@@ -49,15 +51,14 @@ class Intake:
             asyncio.get_running_loop().call_soon(self._work)
 
     def _work(self) -> None:
-        new = False
-        for _ in range(min(SLICE, len(self._waiting))):
-            wire, refused = self._waiting.popleft()
-            self._bytes -= len(wire)
-            try:
-                new = self._add(wire) or new
-            except MempoolRefused as error:
-                refused(error.code)
-        if new:
+        cut = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
+        wires = [wire for wire, _ in cut]
+        self._bytes -= sum(map(len, wires))
+        answers = self._add_all(wires)
+        for (_, refused), answer in zip(cut, answers, strict=True):
+            if isinstance(answer, MempoolRefused):
+                refused(answer.code)
+        if True in answers:
             self._came()
         self._working = bool(self._waiting)
         if self._working:

@@ -8,7 +8,7 @@ Rules
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from ledger.machine.results import CheckResult
@@ -21,13 +21,18 @@ RECHECKED = 50
 """How many of the oldest are checked again after a block."""
 
 
+def refusal(checked: CheckResult) -> MempoolRefused:
+    """What a sender is told of a check that failed."""
+    return MempoolRefused(int(checked.code), f"{checked.code.name}: {checked.reason}", checked.permanent)
+
+
 class Mempool:
-    """The pool. `check(wire)` is the application's CheckTx at this moment; `is_committed(hash)` tells whether
-    a block holds a transaction: one that comes after its block is not worth a check."""
+    """`check(wires)` is the application's CheckTx of each at this moment; `is_committed(hash)` tells whether a
+    block holds a transaction: one that comes after its block is not worth a check."""
 
     def __init__(
         self,
-        check: Callable[[bytes], CheckResult],
+        check: Callable[[Sequence[bytes]], Sequence[CheckResult]],
         max_txs: int = 5_000,
         max_bytes: int = 16 * 1024 * 1024,
         is_committed: Callable[[bytes], object] = lambda tx_hash: False,
@@ -50,16 +55,36 @@ class Mempool:
 
     def add(self, wire: bytes) -> bool:
         """Take `wire` in; False when it is here or in a block already. Raises MempoolRefused."""
-        tx_hash = hashlib.sha256(wire).digest()
-        if tx_hash in self._txs or self._is_committed(tx_hash):
-            return False
-        if len(self._txs) >= self._max_txs or self.bytes + len(wire) > self._max_bytes:
-            raise MempoolRefused(BUSY, f"busy: {len(self._txs)} transactions wait, try again shortly", False)
-        checked = self._check(wire)
+        (answer,) = self.add_all((wire,))
+        if isinstance(answer, MempoolRefused):
+            raise answer
+        return answer
+
+    def add_all(self, wires: Sequence[bytes]) -> list[bool | MempoolRefused]:
+        """`add` of each in order, with what it returns or raises. Checked together they cost less."""
+        answers: list[bool | MempoolRefused] = [False] * len(wires)
+        new: dict[bytes, int] = {}
+        count, size = len(self._txs), self.bytes
+        for place, wire in enumerate(wires):
+            tx_hash = hashlib.sha256(wire).digest()
+            if tx_hash in self._txs or tx_hash in new or self._is_committed(tx_hash):
+                continue
+            if count >= self._max_txs or size + len(wire) > self._max_bytes:
+                answers[place] = MempoolRefused(
+                    BUSY, f"busy: {count} transactions wait, try again shortly", False
+                )
+                continue
+            new[tx_hash] = place
+            count, size = count + 1, size + len(wire)
+        if new:
+            checks = self._check([wires[place] for place in new.values()])
+            for (tx_hash, place), checked in zip(new.items(), checks, strict=True):
+                answers[place] = self._take(tx_hash, wires[place], checked)
+        return answers
+
+    def _take(self, tx_hash: bytes, wire: bytes, checked: CheckResult) -> bool | MempoolRefused:
         if not checked.ok:
-            raise MempoolRefused(
-                int(checked.code), f"{checked.code.name}: {checked.reason}", checked.permanent
-            )
+            return refusal(checked)
         self._txs[tx_hash] = wire
         self.bytes += len(wire)
         return True
@@ -82,7 +107,10 @@ class Mempool:
 
     def recheck(self, most: int = RECHECKED) -> list[tuple[bytes, CheckResult]]:
         """Check the oldest `most` again after a block; returns the hashes of those dropped, with why."""
-        oldest = islice(self._txs.items(), most)
-        failed = [(tx_hash, result) for tx_hash, wire in oldest if not (result := self._check(wire)).ok]
+        oldest = list(islice(self._txs.items(), most))
+        if not oldest:
+            return []
+        checks = self._check([wire for _, wire in oldest])
+        failed = [(tx_hash, one) for (tx_hash, _), one in zip(oldest, checks, strict=True) if not one.ok]
         self.remove(tx_hash for tx_hash, _ in failed)
         return failed

@@ -61,7 +61,7 @@ class Node:
             self.config.retain_blocks,
         )
         self.mempool = Mempool(
-            self._check_tx, self.config.mempool_txs, self.config.mempool_bytes, self.store.place_of
+            self._check_txs, self.config.mempool_txs, self.config.mempool_bytes, self.store.place_of
         )
         self.evidence = EvidencePool(home.evidence, self.executor)
         self._wal = Wal(home.wal)
@@ -143,16 +143,22 @@ class Node:
 
         The same bytes again are no error, whether they wait or are committed.
         """
-        tx_hash = hashlib.sha256(wire).digest()
-        try:
-            new = self.mempool.add(wire)
-        except MempoolRefused as refused:
-            metrics.REFUSED.labels(code_name(refused.code)).inc()
-            raise
-        if new:
-            self._gossip.spread(wire)
+        (answer,) = self.submit_all((wire,))
+        if isinstance(answer, MempoolRefused):
+            raise answer
+        return hashlib.sha256(wire).digest()
+
+    def submit_all(self, wires: Sequence[bytes]) -> list[bool | MempoolRefused]:
+        """`submit` of each: whether it was new, or why it is refused."""
+        answers = self.mempool.add_all(wires)
+        for wire, answer in zip(wires, answers, strict=True):
+            if isinstance(answer, MempoolRefused):
+                metrics.REFUSED.labels(code_name(answer.code)).inc()
+            elif answer:
+                self._gossip.spread(wire)
+        if True in answers:
             self.host.wake()
-        return tx_hash
+        return answers
 
     async def wait_for_tx(self, tx_hash: bytes) -> None:
         """Return once a block holds the transaction. Raises MempoolRefused when it was dropped instead."""
@@ -201,7 +207,7 @@ class Node:
             metrics.EVICTED.inc()
         self.record.committed(stored, self.executor.time_ns, self.executor.state.last_validators)
         self.mesh.admit(self._membership.now())
-        self.energy.committed(len(stored.txs))
+        self.energy.committed(len(tx_hashes))
         self._renew_candidacy(stored)
         self._block_came.set()
         self._block_came = asyncio.Event()
@@ -237,11 +243,12 @@ class Node:
             self.mesh.admit(self._membership.now())
         self._gossip.ask()
 
-    def _check_tx(self, wire: bytes) -> CheckResult:
-        checked = self.executor.app.check_tx(wire, _now_ms())
-        if not checked.ok:
-            metrics.FAILED_CHECKS.labels(checked.code.name).inc()
-        return checked
+    def _check_txs(self, wires: Sequence[bytes]) -> list[CheckResult]:
+        checks = self.executor.app.check_txs(wires, _now_ms())
+        for checked in checks:
+            if not checked.ok:
+                metrics.FAILED_CHECKS.labels(checked.code.name).inc()
+        return checks
 
     def _received(self, peer: Peer, frame: bytes) -> None:
         self._gossip.receive(peer, frame)

@@ -16,7 +16,7 @@ from ledger.node.mempool import BUSY
 from ledger.node.readings import CONTENT_TYPE, exposition
 from ledger.node.rpc_consortium import CONSORTIUM_ROUTES
 from ledger.node.rpc_limits import IDLE_S, LimitedSite, RpcLimits
-from ledger.node.rpc_mempool import MEMPOOL_ROUTES
+from ledger.node.rpc_mempool import MEMPOOL_ROUTES, broadcast_all, broadcasts_of
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
 from ledger.node.rpc_routes import ROUTES
@@ -120,7 +120,12 @@ class Rpc:
 
     async def _post(self, request: web.Request) -> web.Response:
         try:
-            asked = msgspec.json.decode(await request.read())
+            body = await request.read()
+            if self._routes is _ALL and 1 <= len(calls := broadcasts_of(body)) <= self._max_batch:
+                return web.Response(
+                    body=await broadcast_all(self._node, calls), content_type="application/json"
+                )
+            asked = msgspec.json.decode(body)
         except (ValueError, RecursionError):
             return _json(_refused(RpcError(-32700, "Parse error", "the body is not JSON")), 500)
         if isinstance(asked, list):

@@ -63,7 +63,7 @@ from ledger.node.wal import Wal
 from ledger.node.wal_codec import Logged
 from ledger.types.block import Block, Commit, block_id_of
 from ledger.types.evidence import DuplicateVoteEvidence
-from ledger.types.ids import sha256
+from ledger.types.ids import BlockID, sha256
 from ledger.types.params import TRUSTING_PERIOD_S
 from ledger.types.proposal import Proposal
 from ledger.types.vote import Vote, VoteType
@@ -243,12 +243,13 @@ class ConsensusHost:
             return  # a proposer that makes many for one round is heard once
         verify_proposal(proposal, self._core.validators, self._executor.state.chain_id)
         block = Block.decode(encoded)
-        if block_id_of(block, encoded) != proposal.block_id:
+        block_id = block_id_of(block, encoded)
+        if block_id != proposal.block_id:
             raise PeerMisbehaved("the block that the proposal names", "another one")
         block.check_hashes()
         self._material.proposals.setdefault(proposal.round, proposal)
         self._feed(ProposalReceived(proposal))
-        self._learn(block, encoded)
+        self._learn(block, encoded, block_id)
 
     def receive_vote(self, vote: Vote) -> None:
         """A peer's vote. Raises NotAdmitted."""
@@ -268,7 +269,7 @@ class ConsensusHost:
         block = Block.decode(encoded)
         if block.header.height == self.height and block.header.hash in self._wanted:
             block.check_hashes()
-            self._learn(block, encoded)
+            self._learn(block, encoded, block_id_of(block, encoded))
 
     def receive_committed(self, encoded: bytes, commit: Commit) -> None:
         """The next committed block, from a peer that is ahead. Raises BlockInvalid or ProtoError."""
@@ -409,9 +410,8 @@ class ConsensusHost:
 
     # --- blocks -------------------------------------------------------------------------------
 
-    def _learn(self, block: Block, encoded: bytes) -> None:
+    def _learn(self, block: Block, encoded: bytes, block_id: BlockID) -> None:
         """Judge a whole block once and tell the core."""
-        block_id = block_id_of(block, encoded)
         if block.header.height != self.height or block_id in self._material.blocks:
             return
         fault = self._executor.judge(block, len(encoded))

@@ -70,6 +70,11 @@ class Block:
         """SHA-256 of each transaction, in order."""
         return tuple([sha256(tx) for tx in self.txs])
 
+    @cached_property
+    def data_hash(self) -> bytes:
+        """The `data_hash` that the header must have."""
+        return merkle.root(self.tx_hashes)
+
     @property
     def evidence_hash(self) -> bytes:
         """The `evidence_hash` that the header must have."""
@@ -104,7 +109,7 @@ class Block:
     def check_hashes(self) -> None:
         """Raises ProtoError unless the header commits to exactly this content."""
         found = {
-            "data_hash": merkle.root(self.tx_hashes),
+            "data_hash": self.data_hash,
             "last_commit_hash": self.last_commit.hash,
             "evidence_hash": self.evidence_hash,
         }
@@ -116,7 +121,7 @@ class Block:
 
 
 def _repeated(encoded: bytes) -> tuple[bytes, ...]:
-    return tuple(Fields(encoded, {1: BYTES}, frozenset({1})).blobs(1))
+    return tuple(proto.blobs_only(1, encoded))
 
 
 @dataclass(frozen=True, slots=True)

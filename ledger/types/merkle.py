@@ -35,7 +35,7 @@ def inner_hash(left: bytes, right: bytes) -> bytes:
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """The root over `leaves` in their order."""
-    return root_of_hashes([leaf_hash(leaf) for leaf in leaves])
+    return root_of_hashes([sha256(b"\x00" + leaf).digest() for leaf in leaves])
 
 
 def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
@@ -45,7 +45,8 @@ def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
         return EMPTY_ROOT
     # Pairing neighbours level by level gives the same tree as splitting at the largest power of two.
     while len(level) > 1:
-        paired = [inner_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        pairs = zip(level[::2], level[1::2], strict=False)
+        paired = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
         level = [*paired, level[-1]] if len(level) % 2 else paired
     return level[0]
 

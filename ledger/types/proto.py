@@ -77,6 +77,11 @@ def timestamp_ns(encoded: bytes) -> int:
 
 def read_varint(encoded: bytes, at: int) -> tuple[int, int]:
     """The varint that starts at `at`, and where the next byte is."""
+    first = encoded[at] if at < len(encoded) else 0x80
+    if first < 0x80:
+        return first, at + 1
+    if at + 1 < len(encoded) and 0 < encoded[at + 1] < 0x80:
+        return encoded[at + 1] << 7 | first & 0x7F, at + 2  # most lengths take one byte or two
     value = shift = 0
     for position in range(at, min(at + _MAX_VARINT_BYTES, len(encoded))):
         byte = encoded[position]
@@ -134,6 +139,24 @@ class Fields:
     def has(self, field: int) -> bool:
         """Whether the field was written at all."""
         return field in self._values
+
+
+def blobs_only(field: int, encoded: bytes) -> list[bytes]:
+    """What `Fields` reads of a message that holds nothing but the repeated bytes field `field` < 16.
+
+    A block's transactions are such a message: one pass over the bytes, since there are thousands.
+    """
+    tag, end, at = field << 3 | BYTES, len(encoded), 0
+    found: list[bytes] = []
+    while at < end:
+        if encoded[at] != tag:
+            raise ProtoError(f"only field {field} is part of this message")
+        length, start = read_varint(encoded, at + 1)
+        at = start + length
+        if at > end:
+            raise ProtoError("a field is longer than its message")
+        found.append(encoded[start:at])
+    return found
 
 
 def exact(written: bytes, read: bytes) -> None:

@@ -4,14 +4,22 @@ Rules
 - ZIP-215 decides every signature, on every path: libraries that disagree on crafted ones would fork us.
 - A public key is registered only when canonical and not of small order: with a small-order key one signature
   fits every message.
+- Many signatures are verified together where `ledger.native` was built, and one by one where it was not: the
+  verdicts are the same.
 - We sign with PyNaCl (RFC 8032), whose signatures every verifier accepts.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from ed25519_zebra import ed_verify
 from nacl.signing import SigningKey
 
+from ledger.native import Signed, load_verify_batch
+
+_verify_batch = load_verify_batch()
+HAS_BATCHES = _verify_batch is not None
+"""Whether this installation verifies many signatures together."""
 KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 _P = 2**255 - 19
@@ -36,6 +44,13 @@ def verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
         return bool(ed_verify(signature, message, public_key))
     except ValueError:
         return False
+
+
+def verify_all(signed: Sequence[Signed]) -> bool:
+    """Whether all of these signatures hold, by ZIP-215. Never raises; does not say which one fails."""
+    if _verify_batch is None or len(signed) < 2:
+        return all(verify_ed25519(*one) for one in signed)
+    return _verify_batch(signed)
 
 
 def sign(seed: bytes, message: bytes) -> bytes:

@@ -48,7 +48,7 @@ class Validator:
         self.store = BlockStore(self.home.blocks)
         genesis = Genesis.read(self.home.genesis.read_bytes())
         self.executor = Executor(genesis, self.store, self.home.snapshot, 1000)
-        self.mempool = Mempool(lambda wire: self.executor.app.check_tx(wire, NOW_MS))
+        self.mempool = Mempool(lambda wires: self.executor.app.check_txs(wires, NOW_MS))
         self.wal = Wal(self.home.wal)
         self.host = ConsensusHost(
             self.executor,

@@ -1,5 +1,7 @@
 """The pool of waiting transactions: order, bounds, and no drift between what it says and what it holds."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,8 @@ from ledger.types.ids import sha256
 from ledger.types.tx_errors import Code
 
 
-def accept(wire: bytes) -> CheckResult:
-    return CheckResult(Code.OK)
+def accept(wires: Sequence[bytes]) -> list[CheckResult]:
+    return [CheckResult(Code.OK)] * len(wires)
 
 
 def test_transactions_leave_in_the_order_in_which_they_came() -> None:
@@ -48,9 +50,27 @@ def test_bytes_are_bounded_too() -> None:
         pool.add(b"123456789")
 
 
+def test_each_of_a_batch_is_answered_by_itself() -> None:
+    def check(wires: Sequence[bytes]) -> list[CheckResult]:
+        return [CheckResult(Code.SIGNATURE_INVALID if wire == b"bad" else Code.OK) for wire in wires]
+
+    pool = Mempool(check, max_txs=3, is_committed=lambda tx_hash: tx_hash == sha256(b"in a block"))
+    pool.add(b"here")
+    wires = [b"a", b"here", b"in a block", b"bad", b"a", b"too many"]
+    answers = [
+        answer.code if isinstance(answer, MempoolRefused) else answer for answer in pool.add_all(wires)
+    ]
+    assert answers == [True, False, False, int(Code.SIGNATURE_INVALID), False, BUSY]
+    assert list(pool) == [b"here", b"a"]
+
+
 def test_recheck_drops_what_the_block_made_invalid() -> None:
     allowed = {b"a", b"b"}
-    pool = Mempool(lambda wire: CheckResult(Code.OK if wire in allowed else Code.NONCE_USED))
+
+    def check(wires: Sequence[bytes]) -> list[CheckResult]:
+        return [CheckResult(Code.OK if wire in allowed else Code.NONCE_USED) for wire in wires]
+
+    pool = Mempool(check)
     pool.add(b"a")
     pool.add(b"b")
     allowed.discard(b"a")
@@ -61,9 +81,9 @@ def test_recheck_drops_what_the_block_made_invalid() -> None:
 def test_recheck_looks_at_the_next_in_line_only() -> None:
     checked: list[bytes] = []
 
-    def check(wire: bytes) -> CheckResult:
-        checked.append(wire)
-        return CheckResult(Code.OK)
+    def check(wires: Sequence[bytes]) -> list[CheckResult]:
+        checked.extend(wires)
+        return accept(wires)
 
     pool = Mempool(check)
     for wire in (b"a", b"b", b"c"):
