@@ -27,8 +27,8 @@ def refusal(checked: CheckResult) -> MempoolRefused:
 
 
 class Mempool:
-    """`check(wires)` is the application's CheckTx of each at this moment; `is_committed(hash)` tells whether a
-    block holds a transaction: one that comes after its block is not worth a check."""
+    """`check(wires)` is the application's CheckTx of each at this moment. `is_committed(hash)` tells whether
+    a block holds a transaction: one that comes after its block is not worth a check."""
 
     def __init__(
         self,

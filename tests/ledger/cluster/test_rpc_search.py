@@ -120,6 +120,36 @@ def test_a_batch_is_answered_in_order_and_bounded(network: Network, wires: list[
         assert "a batch holds 1 to 100" in refused.json()["error"]["data"]
 
 
+def test_a_batch_of_broadcasts_is_answered_as_its_calls_are_one_by_one(
+    network: Network, wires: list[bytes]
+) -> None:
+    """It is read and checked as a whole, unless it holds anything else."""
+    rpc = network.node("riverside").rpc
+    new = [base64.b64encode(Person(f"either way {number}").registers()).decode() for number in range(3)]
+    known = base64.b64encode(wires[0]).decode()
+    calls = [
+        {"method": "broadcast_tx_sync", "params": {"tx": tx}} | {"jsonrpc": "2.0", "id": name}
+        for tx, name in zip([*new, known, "", "bm8="], [1, "two", None, -4, 5.5, {"six": 6}], strict=True)
+    ]
+    together = httpx.post(rpc, json=calls, trust_env=False).json()
+    assert together == [httpx.post(rpc, json=call, trust_env=False).json() for call in calls]
+    assert [answer["result"]["code"] for answer in together] == [0, 0, 0, 0, 2, 2]
+    others = [
+        {"method": "broadcast_tx_sync", "params": {"tx": "not base64!"}, "id": 1},
+        {"method": "broadcast_tx_sync", "params": {}, "id": 2},
+        {"method": "broadcast_tx_sync", "params": {"tx": new[0], "more": 1}, "id": 3},
+        {"method": "broadcast_tx_sync", "id": 4},
+        {"method": "broadcast_tx_sync", "params": {"tx": new[0]}},
+        {"method": "health", "id": 5},
+        17,
+    ]
+    alone = [httpx.post(rpc, json=call, trust_env=False).json() for call in others]
+    assert httpx.post(rpc, json=others, trust_env=False).json() == alone
+    for other, answer in zip(others, alone, strict=True):
+        assert httpx.post(rpc, json=[other], trust_env=False).json() == [answer]
+        assert httpx.post(rpc, json=[calls[0], other], trust_env=False).json() == [together[0], answer]
+
+
 def test_plain_get_reads_headers_parameters_and_the_pool(network: Network, wires: list[bytes]) -> None:
     block = get(network, "block", height="2").json()["result"]
     assert get(network, "header", height="2").json()["result"]["header"] == block["block"]["header"]

@@ -3,17 +3,20 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from ledger.machine import execution
 from ledger.machine.application import Application, OutOfOrder, UnknownVersion
 from ledger.machine.execution import TxMemory
 from ledger.machine.genesis import GenesisError
 from ledger.machine.proofs import verify_absence, verify_presence
 from ledger.machine.snapshot import Snapshot, SnapshotError
-from ledger.types import tx
+from ledger.native import Signed
+from ledger.types import signing, tx
 from ledger.types.tx_errors import Code
 from tests.ledger.machine.cast import (
     APP_STATE,
@@ -315,3 +318,69 @@ def test_a_restored_copy_refuses_what_was_used_before_and_forgets_it_in_the_same
     assert chain.app.info().app_hash == copy.app.info().app_hash
     assert chain.app.snapshot() == copy.app.snapshot()
     assert not any(key.startswith(b"nonces/") for key, _ in chain.app._tree.items())
+
+
+def of_every_kind() -> list[bytes]:
+    """Good ones, ones that fail at each stage, and some twice."""
+    good, other = grant(), grant(consent=b64u_of("another", 16))
+    late = revoke(consent=b64u_of("none", 16))
+    return [
+        good,
+        b"garbage",
+        resign(other, MALLORY.seed),
+        other,
+        late,
+        good,
+        grant(MALLORY),
+        anchor(LI_MEI),
+        grant(issued_at=NOON + HOUR, not_after=NOON + 2 * HOUR),
+        register(MALLORY),
+    ]
+
+
+def test_checked_together_each_transaction_gets_the_answer_that_it_gets_alone() -> None:
+    wires = of_every_kind()
+    alone = [consortium().app.check_tx(wire, NOON) for wire in wires]
+    assert {one.code.name for one in alone} >= {
+        *("OK", "TX_MALFORMED", "SIGNATURE_INVALID", "CONSENT_UNKNOWN", "AUTHOR_UNKNOWN"),
+        *("NOT_ORGANISATION", "ISSUED_IN_FUTURE"),
+    }
+    app = consortium().app
+    for _ in range(2):  # the second time the good ones are remembered
+        assert app.check_txs(wires, NOON) == alone
+    assert app.check_txs([], NOON) == []
+
+
+def test_a_bad_signature_takes_no_good_one_down_with_it() -> None:
+    """Each honest one is remembered as verified, the forged one is not."""
+    app = consortium().app
+    good = [grant(consent=b64u_of(f"c{number}", 16)) for number in range(5)]
+    forged = resign(good[2], MALLORY.seed)
+    checks = app.check_txs([*good[:2], forged, *good[2:]], NOON)
+    assert [one.code.name for one in checks] == ["OK", "OK", "SIGNATURE_INVALID", "OK", "OK", "OK"]
+    assert set(app._memory._verified) == set(good)
+
+
+def test_a_block_of_strangers_transactions_is_verified_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one needs what another of the block brings: that one is verified when it is run."""
+    together: list[int] = []
+    alone: list[bytes] = []
+
+    def verify_all(signed: Sequence[Signed]) -> bool:
+        together.append(len(signed))
+        return signing.verify_all(signed)
+
+    def verify_one(key: bytes, message: bytes, signature: bytes) -> bool:
+        alone.append(message)
+        return signing.verify_ed25519(key, message, signature)
+
+    monkeypatch.setattr(execution, "verify_all", verify_all)
+    monkeypatch.setattr(execution, "verify_ed25519", verify_one)
+    chain = consortium()
+    together.clear()
+    alone.clear()
+    txs = [register(MALLORY), grant(), revoke(), grant(MALLORY, consent=b64u_of("theirs", 16))]
+    assert chain.app.process_proposal(txs, NOON + 9)
+    assert together == [3]
+    assert len(alone) == 1
+    assert not chain.app.process_proposal([*txs[:2], resign(anchor(), MALLORY.seed)], NOON + 9)
