@@ -5,7 +5,7 @@ commitments salted. Entries are replaced, never changed; only lists of nonces ar
 read is remembered by its very bytes, so that a key set that many transactions need is decoded once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal, TypeVar
 
@@ -233,7 +233,7 @@ Entry = (
     | ReceiptEntry
     | ContributionEntry
 )
-Write = tuple[bytes, bytes]
+Write = tuple[bytes, Entry]
 Reader = Callable[[bytes], bytes | None]
 _E = TypeVar("_E")
 
@@ -315,8 +315,13 @@ def nonces_key(height: int) -> bytes:
 
 
 def write(key: bytes, entry: Entry) -> Write:
-    """The pair that puts `entry` at `key`."""
-    return key, encode(entry)
+    """The pair that puts `entry` at `key`. It is not encoded before it counts: a check throws it away."""
+    return key, entry
+
+
+def encoded(writes: Iterable[Write]) -> list[tuple[bytes, bytes]]:
+    """The pairs as the state holds them."""
+    return [(key, encode(entry)) for key, entry in writes]
 
 
 class View:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from ledger.machine.context import Consortium, Context, LastCommit, Moment
-from ledger.machine.entries import Reader, View, nonces_key, write
+from ledger.machine.entries import Reader, View, encoded, nonces_key, write
 from ledger.machine.nonces import NonceBook, nonce_name, nonces_entry
 from ledger.machine.results import TxResult
 from ledger.machine.rules.epoch import open_block
@@ -128,7 +128,7 @@ class Execution:
         except Rejected as refusal:
             return TxResult(refusal.code, refusal.reason)
         body = signed.body
-        self.changes.update(done.writes)
+        self.changes.update(encoded(done.writes))
         self.nonces[nonce_name(body.author, body.nonce)] = body.not_after
         return TxResult(Code.OK, events=done.events, body=body)
 
@@ -167,16 +167,18 @@ class Execution:
     def punish(self, misbehaviour: Iterable[bytes]) -> None:
         """Take the power of these validators (32-byte keys), which the block proves to have voted twice."""
         for public in misbehaviour:
-            self.changes.update(punish(self._context, public).writes)
+            self.changes.update(encoded(punish(self._context, public).writes))
 
     def open_block(self, last_commit: LastCommit, app_hash: bytes) -> None:
         """Count who signed the block before; elect if the epoch is over. Once, before the transactions."""
-        self.changes.update(open_block(self._context, last_commit, app_hash))
+        self.changes.update(encoded(open_block(self._context, last_commit, app_hash)))
 
     def end_block(self) -> dict[bytes, bytes | None]:
         """All that the block changes, its nonces among them."""
         if self.nonces:
-            self.changes.update([write(nonces_key(self._context.height), nonces_entry(self.nonces))])
+            self.changes.update(
+                encoded([write(nonces_key(self._context.height), nonces_entry(self.nonces))])
+            )
         return self.changes
 
     def _read(self, key: bytes) -> bytes | None:

@@ -16,6 +16,7 @@ from ledger.machine.entries import (
     Write,
     candidate_key,
     did_key,
+    encoded,
     organisation_key,
     write,
 )
@@ -78,7 +79,7 @@ def genesis_state(app_state: Mapping[str, Any]) -> dict[bytes, bytes]:
         write(organisation_key(authority.did), OrganisationEntry("authority", authority.name, "", True)),
         *(_election_writes(stated.election) if stated.election else ()),
     )
-    return dict(entries)
+    return dict(encoded(entries))
 
 
 def _election_writes(election: GenesisElection) -> tuple[Write, ...]:

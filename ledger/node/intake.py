@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ledger.node.errors import MempoolRefused
 
-SLICE = 32
-"""Transactions checked together per turn of the loop: about a millisecond."""
+SLICE = 64
+"""Transactions checked together per turn of the loop: about two milliseconds."""
 MAX_WAITING = 20_000
 MAX_BYTES = 16 * 1024 * 1024
 

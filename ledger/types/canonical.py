@@ -11,6 +11,7 @@ Rules (docs/formats.md section 1)
 import binascii
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import rfc8785
@@ -90,6 +91,12 @@ def b64u_decode(text: str, length: int | None = None) -> bytes:
     if length is not None and len(data) != length:
         raise CanonicalError(f"expected {length} bytes of base64url, got {len(data)}")
     return data
+
+
+@lru_cache(maxsize=16_384)
+def public_bytes(text: str) -> bytes:
+    """`b64u_decode` of 32 bytes that anybody may see: keys and hashes that come again and again."""
+    return b64u_decode(text, 32)
 
 
 def _check(value: Any, depth: int) -> None:

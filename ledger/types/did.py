@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ledger.types.canonical import b64u_decode, b64u_encode, tagged_hash
+from ledger.types.canonical import b64u_decode, b64u_encode, public_bytes, tagged_hash
 from ledger.types.signing import is_acceptable_public_key
 from ledger.types.tx_errors import Code, Rejected, safe_reason
 from ledger.types.tx_fields import B64u32, Did, KeyId
@@ -56,7 +56,7 @@ class KeySet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The 32-byte public key with this id, or None."""
         for key in self.keys:
             if key.id == key_id:
-                return b64u_decode(key.public, 32)
+                return public_bytes(key.public)
         return None
 
 

@@ -15,7 +15,7 @@ from ledger.machine.context import Context, Outcome
 from ledger.machine.entries import ConsentEntry, consent_key, write
 from ledger.machine.results import Event
 from ledger.machine.rules.consent import check_active, known
-from ledger.types.canonical import b64u_decode
+from ledger.types.canonical import public_bytes
 from ledger.types.handles import HandleProof, handles_covered
 from ledger.types.tx import ACCESS_KEY_ID, AccessOpened
 from ledger.types.tx_errors import Code, Rejected
@@ -27,7 +27,7 @@ def access_key(context: Context, body: AccessOpened, key_id: str) -> bytes:
         raise Rejected(Code.WRONG_AUTHOR, "the author of an opening is access:<consent>")
     if key_id != ACCESS_KEY_ID:
         raise Rejected(Code.KEY_UNKNOWN, f"an opening is signed by {ACCESS_KEY_ID}, got {key_id}")
-    return b64u_decode(known(context, body.consent).access_key, 32)
+    return public_bytes(known(context, body.consent).access_key)
 
 
 def open_records(context: Context, body: AccessOpened) -> Outcome:
@@ -46,7 +46,7 @@ def open_records(context: Context, body: AccessOpened) -> Outcome:
 
 
 def _check_handles(body: AccessOpened, entry: ConsentEntry) -> None:
-    handles = tuple([b64u_decode(handle, 32) for handle in body.handles])
+    handles = tuple([public_bytes(handle) for handle in body.handles])
     if len(body.indices) != len(handles) or list(handles) != sorted(set(handles)):
         raise Rejected(Code.HANDLES_MALFORMED, "handles must be ascending, each once, with one index each")
     if not _covered(handles, body.indices, body.path, entry.handles, entry.handles_root):
@@ -58,5 +58,5 @@ def _covered(
     handles: tuple[bytes, ...], indices: tuple[int, ...], path: tuple[str, ...], size: int, root: str
 ) -> bool:
     """`handles_covered` of a multiproof; remembered, since the pool asks first and the block again."""
-    proof = HandleProof(handles, indices, tuple([b64u_decode(sibling, 32) for sibling in path]))
-    return handles_covered(proof, size, b64u_decode(root, 32))
+    proof = HandleProof(handles, indices, tuple([public_bytes(sibling) for sibling in path]))
+    return handles_covered(proof, size, public_bytes(root))
