@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ledger.node.errors import MempoolRefused
 
-SLICE = 64
-"""Transactions checked together per turn of the loop: about two milliseconds."""
+SLICE = 256
+"""Transactions checked together per turn of the loop, if so many wait: five milliseconds. The more signatures
+are verified together, the less each costs."""
 MAX_WAITING = 20_000
 MAX_BYTES = 16 * 1024 * 1024
 
