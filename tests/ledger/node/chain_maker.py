@@ -7,6 +7,7 @@ from pathlib import Path
 from ledger.node.block_store import BlockStore
 from ledger.node.executor import Executor
 from ledger.node.snapshot_shelf import SnapshotShelf
+from ledger.node.snapshot_writer import SNAPSHOT_TXS
 from ledger.types.block import Commit, CommitSig, block_id_of
 from ledger.types.genesis import Genesis, GenesisValidator
 from ledger.types.ids import BlockID
@@ -34,6 +35,9 @@ class Maker:
     folder: Path
     snapshot_every: int = 1000
     retain_blocks: int = 0
+    snapshot_txs: int = SNAPSHOT_TXS
+    waits: bool = True
+    """For each snapshot to be written before the next block."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -44,9 +48,9 @@ class Maker:
         self.executor = Executor(
             genesis_of(),
             BlockStore(self.folder / "blocks.log"),
-            self.folder / "state.snapshot",
-            self.snapshot_every,
             SnapshotShelf(self.folder / "snapshots"),
+            self.snapshot_every,
+            self.snapshot_txs,
             self.retain_blocks,
         )
 
@@ -65,6 +69,8 @@ class Maker:
             encoded = block.encode()
             block_id = block_id_of(block, encoded)
             self.executor.commit(block, encoded, self._signed(block.header.height, block_id))
+            if self.waits:
+                self.executor.snapshots.finish()
 
     def _signed(self, height: int, block_id: BlockID) -> Commit:
         slots = []
