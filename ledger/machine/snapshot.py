@@ -11,6 +11,7 @@ Rules
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -56,11 +57,13 @@ class Restored(NamedTuple):
 def encode_snapshot(
     tree: StateTree, lists: Sequence[tuple[int, Names]], ledger: str, height: int, time_ms: int
 ) -> Iterator[bytes]:
-    """The bytes of this state, a record at a time. `lists`: the nonces remembered, by height."""
+    """The bytes of this state in pieces, none larger than a record. `lists`: the nonces remembered, by
+    height."""
     parts = list(tree.parts())
-    yield _record(Head(VERSION, ledger, height, time_ms, len(parts), len(lists)))
-    yield from map(_record, parts)
-    yield from map(_record, lists)
+    head = Head(VERSION, ledger, height, time_ms, len(parts), len(lists))
+    for record in map(_encoder.encode, chain((head,), parts, lists)):
+        yield len(record).to_bytes(_LENGTH_BYTES, "big")
+        yield record
 
 
 def decode_snapshot(pieces: Iterable[bytes], app_hash: bytes, ours: bool = False) -> Restored:
@@ -101,11 +104,6 @@ def _values(parts: Sequence[tuple[int, Node]]) -> dict[bytes, bytes]:
     if len(values) != count:
         raise SnapshotError("a key occurs twice")
     return values
-
-
-def _record(item: object) -> bytes:
-    encoded = _encoder.encode(item)
-    return len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded
 
 
 def _records(pieces: Iterable[bytes]) -> Iterator[bytearray]:
