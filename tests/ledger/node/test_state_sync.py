@@ -5,7 +5,6 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,11 @@ from ledger.node.snapshot_shelf import CHUNK_BYTES, SnapshotShelf
 from ledger.node.state_sync import StateSync, Synced
 from ledger.types.block import Block
 from ledger.types.validators import Validator, ValidatorSet
-from tests.ledger.machine.cast import NOON, Member, register
-from tests.ledger.node.chain_maker import SEEDS, Maker, genesis_of
+from tests.ledger.machine.cast import NOON
+from tests.ledger.node.chain_maker import SEEDS, Maker, genesis_of, people
 
 EVERY = 10
 Twist = Callable[[Message], Message | None]
-
-
-@cache
-def people(height: int) -> tuple[bytes, ...]:
-    """Three registrations per block, the same for every ledger."""
-    at = NOON + height * 1000
-    return tuple(register(Member(f"person {height} {number}"), issued_at=at) for number in range(3))
 
 
 @pytest.fixture(scope="module")
