@@ -55,7 +55,7 @@ def received_mb(network: Network) -> float:
 def forget(network: Network) -> None:
     """Empty the newcomer's home but for its keys and what it signed."""
     data = network.node(NEWCOMER).home / "data"
-    for name in ("blocks.log", "wal.log", "state.snapshot"):
+    for name in ("blocks.log", "wal.log"):
         (data / name).unlink(missing_ok=True)
     shutil.rmtree(data / "snapshots", ignore_errors=True)
     (network.home / f"{NEWCOMER}.log").unlink(missing_ok=True)

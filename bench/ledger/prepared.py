@@ -18,6 +18,7 @@ from ledger.node.block_store import BlockStore
 from ledger.node.devnet import DevnetNode, init_devnet
 from ledger.node.executor import Executor
 from ledger.node.home import Home
+from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.types.block import Block, Commit, CommitSig, block_id_of
 from ledger.types.genesis import Genesis
 from ledger.types.ids import BlockID
@@ -36,7 +37,7 @@ class Maker:
     def __init__(self, folder: Path, genesis: Genesis, seeds: Mapping[bytes, bytes]) -> None:
         self._seeds = seeds
         store = BlockStore(folder / "blocks.log")
-        self.executor = Executor(genesis, store, folder / "state.snapshot", snapshot_every=10**9)
+        self.executor = Executor(genesis, store, SnapshotShelf(folder / "snapshots"), 10**9, 10**9)
         self._commit = Commit()
 
     def decide(self, txs: tuple[bytes, ...]) -> None:
@@ -78,8 +79,8 @@ def prepare(
     maker.decide(())
     maker.close()
     for node in nodes:
-        for name in ("blocks.log", "state.snapshot"):
-            shutil.copy(folder / name, node.home / "data" / name)
+        shutil.copy(folder / "blocks.log", node.home / "data")
+        shutil.copytree(folder / "snapshots", node.home / "data" / "snapshots")
     shutil.rmtree(folder)
     os.sync()
     return nodes

@@ -15,7 +15,7 @@ Rules
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -234,25 +234,34 @@ class Application:
             raise UnknownVersion(f"the state after height {height} is not kept; the latest is {self._height}")
         return QueryResult(key, tree.get(key), height, tree.root, prove(tree, key) if prove_it else b"")
 
-    def snapshot(self) -> bytes:
-        """The committed state as bytes; equal states give equal bytes."""
-        return encode_snapshot(self._values, self._nonces, self._ledger, self._height, self._time_ms)
+    def snapshot(self) -> Iterator[bytes]:
+        """The committed state as bytes, in pieces; equal states give equal bytes.
+
+        The pieces tell of the state as it is now, whenever they are made, and may be made in another thread.
+        """
+        return encode_snapshot(self._tree, self._nonces.lists(), self._ledger, self._height, self._time_ms)
 
     @classmethod
     def restore(
         cls,
-        snapshot: bytes,
+        snapshot: Iterable[bytes],
         app_hash: bytes,
         validators: Members = NO_VALIDATORS,
         kept_versions: int = KEPT_VERSIONS,
+        ours: bool = False,
     ) -> Self:
-        """An application at the snapshot's state; `validators` are the genesis'. Raises SnapshotError unless
-        its root is `app_hash`.
+        """An application at the state of the snapshot's pieces; `validators` are the genesis'. Raises
+        SnapshotError unless its root is `app_hash`. `ours`: this node wrote these very bytes.
         """
-        found, tree, values, nonces = decode_snapshot(snapshot, app_hash)
+        found, tree, values, nonces = decode_snapshot(snapshot, app_hash, ours)
         application = cls(kept_versions)
         application._adopt(found.ledger, found.height, found.time_ms, tree, values, nonces, validators)
         return application
+
+    def believe_signatures(self, believed: bool) -> None:
+        """Whether transactions are run without verifying their signatures: those of blocks that this node
+        verified before it stored them."""
+        self._memory.believed = believed
 
     def _run(
         self, txs: Sequence[bytes], time_ms: int, misbehaviour: Sequence[bytes], last_commit: LastCommit

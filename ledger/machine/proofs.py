@@ -91,7 +91,7 @@ def _neighbours(tree: StateTree, path: int) -> tuple[ExistenceProof | None, Exis
     leaf, steps = _descend(tree, path)
     found: dict[bool, ExistenceProof | None] = {False: None, True: None}
     if leaf is not None:
-        found[leaf.path > path] = _existence(leaf, steps)
+        found[path_of(leaf.key) > path] = _existence(leaf, steps)
     for side in (False, True):
         if found[side] is None:
             found[side] = _nearest(steps, side)

@@ -12,7 +12,7 @@ is a snapshot, and a block's changes are hashed once per touched node, not once 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -20,18 +20,19 @@ import msgspec
 
 EMPTY = bytes(32)
 PATH_BITS = 256
+PART_BITS = 12
+"""A tree's parts, 4,096 of them, are what it is written in: a million keys give parts of 200 KB."""
 
 
-class Leaf(msgspec.Struct, frozen=True, gc=False):
-    """One pair. `path` is SHA-256(key) as an integer, so that bit tests and order are cheap."""
+class Leaf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
+    """One pair. Its path is not kept, since there are millions: hashing the key again gives it."""
 
     hash: bytes
-    path: int
     key: bytes
     value: bytes
 
 
-class Inner(msgspec.Struct, frozen=True, gc=False):
+class Inner(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     """Two subtrees, of which at least two keys are below."""
 
     hash: bytes
@@ -52,13 +53,11 @@ def node_hash(node: Node) -> bytes:
     return EMPTY if node is None else node.hash
 
 
-def make_leaf(key: bytes, value: bytes) -> Leaf:
-    """The leaf of a pair. Raises ValueError when key or value is empty."""
+def make_leaf(key_hash: bytes, key: bytes, value: bytes) -> Leaf:
+    """The leaf of a pair; `key_hash` is the key's SHA-256. Raises ValueError when key or value is empty."""
     if not key or not value:
         raise ValueError("the state tree holds no empty key or value")
-    key_hash = sha256(key).digest()
-    digest = sha256(b"\x00" + key_hash + sha256(value).digest()).digest()
-    return Leaf(digest, int.from_bytes(key_hash, "big"), key, value)
+    return Leaf(sha256(b"\x00" + key_hash + sha256(value).digest()).digest(), key, value)
 
 
 class StateTree:
@@ -84,13 +83,38 @@ class StateTree:
 
     def update(self, changes: Mapping[bytes, bytes | None]) -> "StateTree":
         """The map after setting each key to its value, or deleting it where the value is None."""
-        placed = {}
+        placed: dict[int, Leaf | None] = {}
         for key, value in changes.items():
-            leaf = None if value is None else make_leaf(key, value)
-            placed[path_of(key) if leaf is None else leaf.path] = leaf
+            key_hash = sha256(key).digest()
+            leaf = None if value is None else make_leaf(key_hash, key, value)
+            placed[int.from_bytes(key_hash, "big")] = leaf
         paths = sorted(placed)
         block = _Changes(paths, [placed[path] for path in paths])
         return StateTree(_apply(self.root_node, block, 0, len(paths), PATH_BITS - 1))
+
+    @classmethod
+    def joined(cls, parts: Iterable[tuple[int, Node]]) -> "StateTree":
+        """The map whose `parts` these are; hashes within them are believed. Raises IndexError."""
+        level: list[Node] = [None] * (1 << PART_BITS)
+        for number, node in parts:
+            level[number] = node
+        while len(level) > 1:
+            level = [_join(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
+        return cls(level[0])
+
+    def parts(self) -> Iterator[tuple[int, Leaf | Inner]]:
+        """The subtrees below the first `PART_BITS` bits of a path, with those bits as a number: ascending,
+        without empty ones. One that is a single key has the number of that key's path."""
+        stack: list[tuple[Node, int, int]] = [(self.root_node, 0, 0)]
+        while stack:
+            node, depth, number = stack.pop()
+            if isinstance(node, Leaf):
+                yield path_of(node.key) >> PATH_BITS - PART_BITS, node
+            elif node is not None and depth == PART_BITS:
+                yield number, node
+            elif node is not None:
+                stack.append((node.right, depth + 1, 2 * number + 1))
+                stack.append((node.left, depth + 1, 2 * number))
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All pairs in the order of their paths."""
@@ -115,7 +139,8 @@ def _apply(node: Node, changes: _Changes, low: int, high: int, shift: int) -> No
     if low == high:
         return node
     if not isinstance(node, Inner):
-        return _build(_leaves_after(node, changes, low, high), shift)
+        there = _leaves_after(node, changes, low, high)
+        return _build(there, 0, len(there.paths), shift)
     if high - low == 1:
         return _apply_one(node, changes.paths[low], changes.leaves[low], shift)
     middle = bisect_left(changes.paths, _boundary(changes.paths[low], shift), low, high)
@@ -132,12 +157,14 @@ def _apply_one(node: Inner, path: int, leaf: Leaf | None, shift: int) -> Node:
         parents.append(below)
         below = below.right if path >> shift & 1 else below.left
         shift -= 1
-    if leaf is None and (below is None or below.path != path):
+    other = None if below is None else path_of(below.key)
+    if leaf is None and other != path:
         return node
-    if below is None or below.path == path:
+    if other is None or other == path:
         below = leaf
     elif leaf is not None:
-        below = _build([leaf, below] if path < below.path else [below, leaf], shift)
+        both = sorted(((path, leaf), (other, below)))
+        below = _build(_Changes([path for path, _ in both], [one for _, one in both]), 0, 2, shift)
     while parents:
         shift += 1
         parent = parents.pop()
@@ -145,20 +172,21 @@ def _apply_one(node: Inner, path: int, leaf: Leaf | None, shift: int) -> Node:
     return below
 
 
-def _leaves_after(node: Leaf | None, changes: _Changes, low: int, high: int) -> list[Leaf]:
-    """The leaves, ascending, that one leaf (or nothing) and changes low..high make."""
-    leaves = [leaf for leaf in changes.leaves[low:high] if leaf is not None]
-    if node is not None and node.path not in changes.paths[low:high]:
-        leaves.append(node)
-        leaves.sort(key=lambda leaf: leaf.path)
-    return leaves
+def _leaves_after(node: Leaf | None, changes: _Changes, low: int, high: int) -> _Changes:
+    """What is there, ascending and without gaps, when changes low..high come to one leaf or nothing."""
+    there = dict(zip(changes.paths[low:high], changes.leaves[low:high], strict=True))
+    if node is not None:
+        there.setdefault(path_of(node.key), node)
+    paths = sorted(path for path, leaf in there.items() if leaf is not None)
+    return _Changes(paths, [there[path] for path in paths])
 
 
-def _build(leaves: list[Leaf], shift: int) -> Node:
-    if len(leaves) < 2:
-        return leaves[0] if leaves else None
-    middle = bisect_left(leaves, _boundary(leaves[0].path, shift), key=lambda leaf: leaf.path)
-    return _join(_build(leaves[:middle], shift - 1), _build(leaves[middle:], shift - 1))
+def _build(there: _Changes, low: int, high: int, shift: int) -> Node:
+    """The subtree of the leaves low..high."""
+    if high - low < 2:
+        return there.leaves[low] if low < high else None
+    middle = bisect_left(there.paths, _boundary(there.paths[low], shift), low, high)
+    return _join(_build(there, low, middle, shift - 1), _build(there, middle, high, shift - 1))
 
 
 def _join(left: Node, right: Node) -> Node:

@@ -3,15 +3,16 @@
 Rules
 - A block is executed in memory, then written with its results and synced, then the application commits. A
   crash in between loses only memory; the block comes again from the write-ahead log or from peers.
-- On start the application is restored from the last snapshot and the blocks after it are executed again; each
-  must give the app hash that was stored, or the node refuses to run (its rules or its disk changed).
+- On start the application is restored from the newest snapshot that is whole and the blocks after it are
+  executed again; each must give the app hash that was stored, or the node refuses to run (its rules or its
+  disk changed). Signatures in them were verified before they were stored, and are not verified again.
+- Snapshots are written in the background. Blocks go from the disk only when a snapshot after them is durable.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import msgspec
 
@@ -26,13 +27,14 @@ from ledger.node.errors import BlockInvalid, HomeInvalid, NodeError
 from ledger.node.log import log
 from ledger.node.priorities import set_at
 from ledger.node.snapshot_shelf import SnapshotShelf
-from ledger.node.snapshots import load_snapshot, save_snapshot
+from ledger.node.snapshot_writer import SNAPSHOT_TXS, SnapshotWriter
 from ledger.node.state_sync import Synced
 from ledger.types.block import Block, Commit, block_id_of
 from ledger.types.evidence import DuplicateVoteEvidence, EvidenceError
 from ledger.types.genesis import Genesis
 from ledger.types.ids import BlockID
 from ledger.types.results import ExecTxResult, results_hash
+from ledger.types.tx_errors import Code
 from ledger.types.validators import Validator, ValidatorSet
 
 MAX_TX_BYTES_PER_BLOCK = 3 * 1024 * 1024
@@ -67,25 +69,23 @@ class Executor:
         self,
         genesis: Genesis,
         store: BlockStore,
-        snapshot: Path,
+        shelf: SnapshotShelf,
         snapshot_every: int,
-        shelf: SnapshotShelf | None = None,
+        snapshot_txs: int = SNAPSHOT_TXS,
         retain_blocks: int = 0,
     ) -> None:
-        """Restore from `snapshot` if it is there and catch up with the store. Raises NodeError."""
+        """Restore from the shelf's newest snapshot and catch up with the store. Raises NodeError."""
         if genesis.initial_height != 1:
             raise HomeInvalid(f"genesis.json: initial_height must be 1, got {genesis.initial_height}")
         self.store = store
         self.chain_id = genesis.chain_id
         self.params = genesis.params
         self.genesis_members: Members = {each.public_key: each.power for each in genesis.validators}
-        self._snapshot = snapshot
-        self._snapshot_every = snapshot_every
         self.shelf = shelf
+        self.snapshots = SnapshotWriter(shelf, snapshot_every, snapshot_txs)
         self._retain_blocks = retain_blocks
         self._genesis_set = genesis.validator_set()
         self.adopted_commit = Commit()
-        self._snapshot_height = 0
         self.app = Application()
         app_hash = self.app.init_chain(
             genesis.chain_id, genesis.app_state, genesis.time_ns // 1_000_000, self.genesis_members
@@ -99,13 +99,15 @@ class Executor:
             genesis.app_version,
         )
         self._restore()
+        self._durable = shelf.labels
         if self.state.height + 1 < store.base:
             raise NodeError(
                 f"the blocks begin at {store.base} but the state is that after {self.state.height}: "
-                "remove blocks.log and state.snapshot, and this node takes a snapshot over from its peers"
+                "remove blocks.log and snapshots/, and this node takes a snapshot over from its peers"
             )
         for height in range(self.state.height + 1, store.height + 1):
             self._execute_again(height)
+        self.app.believe_signatures(False)
 
     @property
     def height(self) -> int:
@@ -189,8 +191,9 @@ class Executor:
         self.store.append(stored, block.tx_hashes)
         self.app.commit()
         self._advance(block, commit.block_id, result)
-        if self.state.height % self._snapshot_every == 0:
-            self._offer(self.save_snapshot())
+        self.snapshots.committed(self.state, len(block.txs), self.app.snapshot)
+        if self.shelf.labels is not self._durable:
+            self._durable = self.shelf.labels
             self._prune()
         return stored
 
@@ -224,30 +227,17 @@ class Executor:
             app_hash_in_header=header.app_hash,
             last_results_hash=after.last_results_hash,
         )
-        self.save_snapshot()
+        self.snapshots.adopted(self.state, app.snapshot())
 
-    def save_snapshot(self) -> bytes:
-        """Write the state as of now, so that the next start executes fewer blocks.
-
-        Returns the application's part of it; nothing when it was written already.
-        """
-        if self.state.height <= self._snapshot_height:
-            return b""
-        app = self.app.snapshot()
-        save_snapshot(self._snapshot, self.state, app)
-        self._snapshot_height = self.state.height
-        return app
-
-    def _offer(self, app: bytes) -> None:
-        if self.shelf is not None and app:
-            self.shelf.put(self.state.height, self.state.app_hash, app)
+    def save_snapshot(self) -> None:
+        """Have the state as of now on disk before this returns, so that the next start executes nothing."""
+        self.snapshots.save(self.state, self.app.snapshot)
 
     def _prune(self) -> None:
-        """Forget blocks that neither the configuration, nor evidence, nor what we offer still needs."""
+        """Forget blocks that neither the configuration, nor evidence, nor a snapshot of ours still needs."""
         if not self._retain_blocks:
             return
-        oldest = self.shelf.offers[-1].height if self.shelf and self.shelf.offers else self._snapshot_height
-        below = min(self.state.height - self._retain_blocks + 1, self._snapshot_height, oldest)
+        below = min(self.state.height - self._retain_blocks + 1, *(one.height for one in self._durable))
         expired = bisect_left(
             range(self.store.base, max(below, self.store.base)),
             True,
@@ -279,6 +269,7 @@ class Executor:
         if stored is None:
             raise NodeError(f"block {height} is missing from the block store")
         block = Block.decode(stored.block)
+        self.app.believe_signatures(all(one.code == Code.OK for one in stored_results(stored)))
         result = self._finalize(block)
         if result.app_hash != stored.app_hash:
             raise NodeError(
@@ -287,18 +278,23 @@ class Executor:
             )
         self.app.commit()
         self._advance(block, block_id_of(block, stored.block), result)
+        self.snapshots.executed(len(block.txs))
 
     def _restore(self) -> None:
-        loaded = load_snapshot(self._snapshot, self.state)
-        if loaded is None:
+        for label in self.shelf.labels:
+            state = label.state(self.state)
+            if state.chain_id != self.chain_id or not self._is_of_store(state):
+                log("snapshot_ignored", height=label.height, why="it is not of the stored chain")
+                continue
+            try:
+                pieces = self.shelf.pieces(label)
+                self.app = Application.restore(pieces, label.app_hash, self.genesis_members, ours=True)
+            except (OSError, ValueError) as error:
+                log("snapshot_ignored", height=label.height, why=str(error))
+                continue
+            self.state = state
+            self.snapshots.begin(label.height)
             return
-        state, app_bytes = loaded
-        if not self._is_of_store(state):
-            log("snapshot_ignored", why="it is not of the stored chain", height=state.height)
-            return
-        self.app = Application.restore(app_bytes, state.app_hash, self.genesis_members)
-        self.state = state
-        self._snapshot_height = state.height
 
     def _is_of_store(self, state: chain.ChainState) -> bool:
         """Whether the stored blocks hold or directly continue this state."""

@@ -5,9 +5,8 @@ genesis.json              the chain's beginning, the same for every validator
 peers.json                the other validators: moniker, where they listen, pinned certificate, address
 node.key, node.crt        this node's TLS key (0600) and self-signed certificate
 priv_validator_key.json   the key that signs votes (0600), in CometBFT's form
-data/                     signer.state (double-sign guard), wal.log, blocks.log, state.snapshot,
-                          snapshots/ (offered to newcomers), incoming/ (chunks of one that is being taken
-                          over), evidence.pending, lock
+data/                     signer.state (double-sign guard), wal.log, blocks.log, snapshots/,
+                          incoming/ (chunks of one that is being taken over), evidence.pending, lock
 """
 
 import base64
@@ -21,6 +20,7 @@ from nacl.signing import SigningKey
 
 from ledger.node.errors import HomeInvalid
 from ledger.node.peers import PeerAddress, certificate_der
+from ledger.node.snapshot_writer import SNAPSHOT_TXS
 from ledger.types.params import TRUSTING_PERIOD_S
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -42,6 +42,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusting_period_s: Annotated[int, msgspec.Meta(ge=3)] = TRUSTING_PERIOD_S
     """What light clients trust a header for: an idle ledger makes a block three times within it."""
     snapshot_every: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    """Blocks from one snapshot that newcomers are offered to the next; the same for every validator."""
+    snapshot_txs: Annotated[int, msgspec.Meta(ge=1)] = SNAPSHOT_TXS
+    """After so many transactions a snapshot is taken for this node's own restart, which executes the rest."""
     state_sync_beyond: Annotated[int, msgspec.Meta(ge=0)] = 5_000
     """A node that is more blocks behind than this takes a snapshot over first, if it is empty or prunes its
     blocks; and whenever nobody has the blocks that it needs. 0: it never does."""
@@ -103,7 +106,6 @@ class Home:
         self.guard = self.data / "signer.state"
         self.wal = self.data / "wal.log"
         self.blocks = self.data / "blocks.log"
-        self.snapshot = self.data / "state.snapshot"
         self.snapshots = self.data / "snapshots"
         self.incoming = self.data / "incoming"
         self.evidence = self.data / "evidence.pending"

@@ -118,8 +118,6 @@ def answers(
     """What we hold of what a newcomer asks for. `seen` is the commit of our last block."""
     if isinstance(wanted, LightBlockWanted):
         yield from _light_block(wanted.height, executor, seen)
-    elif executor.shelf is None:
-        return
     elif isinstance(wanted, SnapshotsWanted):
         for offer in executor.shelf.offers:
             if offer.height < executor.store.height and len(offer.chunks) <= messages.MAX_CHUNKS:

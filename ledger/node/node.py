@@ -55,9 +55,9 @@ class Node:
         self.executor = Executor(
             self.genesis,
             self.store,
-            home.snapshot,
-            self.config.snapshot_every,
             SnapshotShelf(home.snapshots),
+            self.config.snapshot_every,
+            self.config.snapshot_txs,
             self.config.retain_blocks,
         )
         self.mempool = Mempool(

@@ -53,12 +53,12 @@ Answer = LightBlockHeld | Chunk
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """A whole state, not yet hashed, and what was verified around it.
+    """A whole state in chunks, not yet hashed, and what was verified around it.
 
     `header` and `commit` are of its height, `after` is the header that follows and names its root.
     """
 
-    snapshot: bytes
+    snapshot: tuple[bytes, ...]
     header: Header
     commit: Commit
     after: Header
@@ -196,7 +196,7 @@ class StateSync:
             raise PeerMisbehaved(f"a header of height {height}", f"one of {block.height}")
         return block
 
-    async def _chunks(self, offer: SnapshotOffered, peers: list[Peer]) -> bytes | None:
+    async def _chunks(self, offer: SnapshotOffered, peers: list[Peer]) -> tuple[bytes, ...] | None:
         """All chunks from whoever offers the same; None when nobody is left that sends one of them."""
         kept = 0 if self.stash is None else self.stash.begin(offer.chunks)
         log("chunks_wanted", height=offer.height, chunks=len(offer.chunks), kept=kept)
@@ -204,8 +204,8 @@ class StateSync:
         for first in range(0, len(offer.chunks), AT_ONCE):
             indices = range(first, min(first + AT_ONCE, len(offer.chunks)))
             got += await asyncio.gather(*(self._chunk(offer, index, peers) for index in indices))
-        found = [chunk for chunk in got if chunk is not None]
-        return b"".join(found) if len(found) == len(offer.chunks) else None
+        found = tuple(chunk for chunk in got if chunk is not None)
+        return found if len(found) == len(offer.chunks) else None
 
     async def _chunk(self, offer: SnapshotOffered, index: int, peers: list[Peer]) -> bytes | None:
         if self.stash is not None and (kept := self.stash.get(offer.chunks[index])) is not None:

@@ -43,8 +43,7 @@ def make_long_network(home: Path, blocks: int, config: Mapping[str, Any] | None 
     first, *others = [Home(network.node(name).home) for name in MONIKERS]
     _fill(first, [Home(network.node(name).home).signing_key() for name in MONIKERS], blocks, every)
     for other in others:
-        for path in (first.blocks, first.snapshot):
-            shutil.copyfile(path, other.data / path.name)
+        shutil.copyfile(first.blocks, other.blocks)
         shutil.copytree(first.snapshots, other.snapshots)
     return network
 
@@ -62,7 +61,7 @@ def _fill(home: Home, keys: list[SigningKey], blocks: int, every: int) -> None:
     by_key = {bytes(key.verify_key): key for key in keys}
     store = BlockStore(home.blocks)
     sync, store._log.sync = store._log.sync, lambda: None  # type: ignore[method-assign]
-    executor = Executor(genesis, store, home.snapshot, every, SnapshotShelf(home.snapshots))
+    executor = Executor(genesis, store, SnapshotShelf(home.snapshots), every)
     last = Commit()
     for height in range(1, blocks + 1):
         wire = person(height).registers((genesis.time_ns + height * SECOND) // 1_000_000)
@@ -71,6 +70,7 @@ def _fill(home: Home, keys: list[SigningKey], blocks: int, every: int) -> None:
         encoded = block.encode()
         last = _signed(executor, by_key, height, block_id_of(block, encoded), genesis.time_ns)
         executor.commit(block, encoded, last)
+    executor.snapshots.finish()
     sync()
     store.close()
 

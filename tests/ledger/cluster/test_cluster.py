@@ -3,6 +3,7 @@
 What is said of a client holds through a thin node as well.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -173,8 +174,9 @@ def test_validator_with_an_emptied_store_catches_up_from_its_peers(
     client.commit(person("before the loss").registers())
     network.kill("hillside")
     data = network.home / "hillside" / "data"
-    for name in ("blocks.log", "wal.log", "state.snapshot"):
+    for name in ("blocks.log", "wal.log"):
         (data / name).unlink(missing_ok=True)
+    shutil.rmtree(data / "snapshots")
     network.start("hillside")
     network.until(lambda: network.same_state(), "the empty validator has every block")
     client.commit(person("after the loss").registers())

@@ -43,7 +43,7 @@ def empty(network: Network) -> None:
     if "lakeside" in network.processes:
         network.kill("lakeside")
     data = network.node("lakeside").home / "data"
-    for name in ("blocks.log", "wal.log", "state.snapshot"):
+    for name in ("blocks.log", "wal.log"):
         (data / name).unlink(missing_ok=True)
     for folder in ("snapshots", "incoming"):
         shutil.rmtree(data / folder, ignore_errors=True)

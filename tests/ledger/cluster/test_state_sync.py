@@ -26,7 +26,7 @@ def test_empty_node_takes_a_snapshot_over_and_takes_part_again(network: Network)
         client.commit(person.registers())
     network.kill("hillside")
     data = network.home / "hillside" / "data"
-    for name in ("blocks.log", "wal.log", "state.snapshot"):
+    for name in ("blocks.log", "wal.log"):
         (data / name).unlink()
     shutil.rmtree(data / "snapshots")
     network.start("hillside")

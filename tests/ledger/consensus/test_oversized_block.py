@@ -13,6 +13,7 @@ from ledger.node.devnet import init_devnet
 from ledger.node.errors import PeerMisbehaved
 from ledger.node.executor import Executor
 from ledger.node.home import Home
+from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.types.block import Commit
 from ledger.types.genesis import Genesis
 from ledger.types.params import ConsensusParams
@@ -29,7 +30,7 @@ def executor(tmp_path: Path) -> Executor:
     home = Home(init_devnet(tmp_path / "net", NAMES, APP_STATE, "salus-test", 1000)[0].home)
     genesis = Genesis.read(home.genesis.read_bytes())
     small = replace(genesis, params=ConsensusParams(max_bytes=LIMIT, evidence_max_bytes=0))
-    return Executor(small, BlockStore(home.blocks), home.snapshot, 1000)
+    return Executor(small, BlockStore(home.blocks), SnapshotShelf(home.snapshots), 1000)
 
 
 def fault_with_tx_of(executor: Executor, size: int) -> str:

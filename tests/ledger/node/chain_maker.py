@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from ledger.node.block_store import BlockStore
 from ledger.node.executor import Executor
 from ledger.node.snapshot_shelf import SnapshotShelf
-from ledger.types.block import Commit, CommitSig, block_id_of
+from ledger.node.snapshot_writer import SNAPSHOT_TXS
+from ledger.types.block import Block, Commit, CommitSig, block_id_of
 from ledger.types.genesis import Genesis, GenesisValidator
 from ledger.types.ids import BlockID
 from ledger.types.params import ConsensusParams
 from ledger.types.signing import public_key_of, sign
 from ledger.types.vote import Vote, VoteType
-from tests.ledger.machine.cast import APP_STATE, LEDGER, NOON, seed_of
+from tests.ledger.machine.cast import APP_STATE, LEDGER, NOON, Member, register, seed_of
 
 SEEDS = {public_key_of(seed_of(f"validator {n}")): seed_of(f"validator {n}") for n in range(4)}
 NEWCOMER = public_key_of(seed_of("validator of Lakeside"))
@@ -27,6 +29,13 @@ def genesis_of(params: ConsensusParams = SHORT_MEMORY) -> Genesis:
     return Genesis(LEDGER, NOON * 1_000_000, validators, APP_STATE, params)
 
 
+@cache
+def people(height: int) -> tuple[bytes, ...]:
+    """Three registrations per block, the same for every ledger."""
+    at = NOON + height * 1000
+    return tuple(register(Member(f"person {height} {number}"), issued_at=at) for number in range(3))
+
+
 @dataclass
 class Maker:
     """One copy of the ledger in `folder`; `extend` decides blocks."""
@@ -34,6 +43,9 @@ class Maker:
     folder: Path
     snapshot_every: int = 1000
     retain_blocks: int = 0
+    snapshot_txs: int = SNAPSHOT_TXS
+    waits: bool = True
+    """For each snapshot to be written before the next block."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -44,9 +56,9 @@ class Maker:
         self.executor = Executor(
             genesis_of(),
             BlockStore(self.folder / "blocks.log"),
-            self.folder / "state.snapshot",
-            self.snapshot_every,
             SnapshotShelf(self.folder / "snapshots"),
+            self.snapshot_every,
+            self.snapshot_txs,
             self.retain_blocks,
         )
 
@@ -62,9 +74,20 @@ class Maker:
             proposer = state.validators.proposer.address
             block = self.executor.make_block(txs(state.height + 1), self.last_commit, proposer)
             assert self.executor.judge(block) is None
-            encoded = block.encode()
-            block_id = block_id_of(block, encoded)
-            self.executor.commit(block, encoded, self._signed(block.header.height, block_id))
+            self.decide(block)
+
+    def decide(self, block: Block) -> None:
+        """Commit this block, whatever it holds."""
+        encoded = block.encode()
+        block_id = block_id_of(block, encoded)
+        self.executor.commit(block, encoded, self._signed(block.header.height, block_id))
+        if self.waits:
+            self.executor.snapshots.finish()
+
+    def reboot(self) -> None:
+        """As after a kill: what is in memory is lost."""
+        self.executor.store.close()
+        self.boot()
 
     def _signed(self, height: int, block_id: BlockID) -> Commit:
         slots = []

@@ -21,6 +21,7 @@ from ledger.node.messages import BlockWanted, Message, ProposedBlock, Votes
 from ledger.node.record_log import RecordLog, frame
 from ledger.node.runtime import ConsensusHost
 from ledger.node.signer import GuardFile, Signer, SignRecord
+from ledger.node.snapshot_shelf import SnapshotShelf
 from ledger.node.wal import Wal
 from ledger.types.block import Block
 from ledger.types.commit import ABSENT, Commit
@@ -47,7 +48,7 @@ class Validator:
         key = self.home.signing_key()
         self.store = BlockStore(self.home.blocks)
         genesis = Genesis.read(self.home.genesis.read_bytes())
-        self.executor = Executor(genesis, self.store, self.home.snapshot, 1000)
+        self.executor = Executor(genesis, self.store, SnapshotShelf(self.home.snapshots), 1000)
         self.mempool = Mempool(lambda wires: self.executor.app.check_txs(wires, NOW_MS))
         self.wal = Wal(self.home.wal)
         self.host = ConsensusHost(

@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,11 @@ from ledger.node.snapshot_shelf import CHUNK_BYTES, SnapshotShelf
 from ledger.node.state_sync import StateSync, Synced
 from ledger.types.block import Block
 from ledger.types.validators import Validator, ValidatorSet
-from tests.ledger.machine.cast import NOON, Member, register
-from tests.ledger.node.chain_maker import SEEDS, Maker, genesis_of
+from tests.ledger.machine.cast import NOON
+from tests.ledger.node.chain_maker import SEEDS, Maker, genesis_of, people
 
 EVERY = 10
 Twist = Callable[[Message], Message | None]
-
-
-@cache
-def people(height: int) -> tuple[bytes, ...]:
-    """Three registrations per block, the same for every ledger."""
-    at = NOON + height * 1000
-    return tuple(register(Member(f"person {height} {number}"), issued_at=at) for number in range(3))
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +225,6 @@ def chunky(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Maker:
     monkeypatch.setattr(snapshot_shelf, "CHUNK_BYTES", 1_000)
     made = Maker(tmp_path / "chunky", snapshot_every=EVERY)
     made.extend(2 * EVERY + 3, people)
-    assert made.executor.shelf is not None
     assert len(made.executor.shelf.offers[0].chunks) > 12
     return made
 
@@ -404,8 +396,7 @@ async def test_node_with_old_blocks_takes_a_later_state_over_and_starts_from_it_
 
 
 def test_state_with_another_height_than_its_header_is_refused(source: Maker, tmp_path: Path) -> None:
-    assert source.executor.shelf is not None
-    chunks = b"".join(source.executor.shelf.chunk(EVERY, 0) or b"" for _ in range(1))
+    chunks = (source.executor.shelf.chunk(EVERY, 0) or b"",)
     first, second = (Block.decode(source.executor.store.load(EVERY + at).block).header for at in (0, 1))  # type: ignore[union-attr]
     offer = SnapshotOffered(EVERY, second.app_hash, (bytes(32),))
     lying = Synced(chunks, replace(first, height=EVERY - 1), source.last_commit, second, offer, ())
@@ -413,10 +404,11 @@ def test_state_with_another_height_than_its_header_is_refused(source: Maker, tmp
         Maker(tmp_path / "fresh").executor.adopt(lying)
 
 
-def test_shelf_keeps_the_newest_two_and_survives_a_restart(tmp_path: Path) -> None:
+def test_shelf_keeps_the_newest_two_and_survives_a_restart(source: Maker, tmp_path: Path) -> None:
     shelf = SnapshotShelf(tmp_path / "shelf")
+    state = source.executor.state
     for height in (10, 20, 30):
-        shelf.put(height, bytes([height]) * 32, bytes(CHUNK_BYTES) + b"end")
+        shelf.write(replace(state, height=height), [bytes(CHUNK_BYTES), b"end"], offered=True)
     for one in (shelf, SnapshotShelf(tmp_path / "shelf")):
         assert [offer.height for offer in one.offers] == [30, 20]
         assert one.chunk(30, 1) == b"end"
@@ -449,7 +441,7 @@ def test_pruned_store_without_its_state_asks_for_a_sync_instead_of_guessing(tmp_
     pruned = Maker(tmp_path / "pruned", snapshot_every=EVERY, retain_blocks=3)
     pruned.extend(3 * EVERY)
     pruned.executor.store.close()
-    (tmp_path / "pruned" / "state.snapshot").unlink()
+    shutil.rmtree(tmp_path / "pruned" / "snapshots")
     with pytest.raises(NodeError, match="takes a snapshot over"):
         pruned.boot()
 
