@@ -178,9 +178,7 @@ class Execution:
     def end_block(self) -> dict[bytes, bytes | None]:
         """All that the block changes, its nonces among them."""
         if self.nonces:
-            self.changes.update(
-                encoded([write(nonces_key(self._context.height), nonces_entry(self.nonces))])
-            )
+            self.changes.update(encoded([write(nonces_key(self._context.height), nonces_entry(self.nonces))]))
         return self.changes
 
     def _read(self, key: bytes) -> bytes | None:

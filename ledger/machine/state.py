@@ -18,6 +18,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from ledger.native import COMPILED
+
 EMPTY = bytes(32)
 PATH_BITS = 256
 PART_BITS = 12
@@ -83,14 +85,9 @@ class StateTree:
 
     def update(self, changes: Mapping[bytes, bytes | None]) -> "StateTree":
         """The map after setting each key to its value, or deleting it where the value is None."""
-        placed: dict[int, Leaf | None] = {}
-        for key, value in changes.items():
-            key_hash = sha256(key).digest()
-            leaf = None if value is None else make_leaf(key_hash, key, value)
-            placed[int.from_bytes(key_hash, "big")] = leaf
-        paths = sorted(placed)
-        block = _Changes(paths, [placed[path] for path in paths])
-        return StateTree(_apply(self.root_node, block, 0, len(paths), PATH_BITS - 1))
+        if COMPILED is not None:
+            return StateTree(COMPILED.update(self.root_node, dict(changes), Leaf, Inner))
+        return StateTree(updated(self.root_node, changes))
 
     @classmethod
     def joined(cls, parts: Iterable[tuple[int, Node]]) -> "StateTree":
@@ -125,6 +122,18 @@ class StateTree:
                 yield node.key, node.value
             elif node is not None:
                 stack.extend((node.right, node.left))
+
+
+def updated(root: Node, changes: Mapping[bytes, bytes | None]) -> Node:
+    """The tree below `root` after these changes. Raises ValueError when a key or value is empty."""
+    placed: dict[int, Leaf | None] = {}
+    for key, value in changes.items():
+        key_hash = sha256(key).digest()
+        leaf = None if value is None else make_leaf(key_hash, key, value)
+        placed[int.from_bytes(key_hash, "big")] = leaf
+    paths = sorted(placed)
+    block = _Changes(paths, [placed[path] for path in paths])
+    return _apply(root, block, 0, len(paths), PATH_BITS - 1)
 
 
 class _Changes(msgspec.Struct, frozen=True, gc=False):

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 
+from ledger.native import COMPILED
+
 HASH_SIZE = 32
 MAX_AUNTS = 100
 EMPTY_ROOT = sha256(b"").digest()
@@ -35,11 +37,15 @@ def inner_hash(left: bytes, right: bytes) -> bytes:
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """The root over `leaves` in their order."""
+    if COMPILED is not None:
+        return COMPILED.root(list(leaves))
     return root_of_hashes([sha256(b"\x00" + leaf).digest() for leaf in leaves])
 
 
 def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
-    """The root over leaves whose hashes are given."""
+    """The root over leaves whose 32-byte hashes are given."""
+    if COMPILED is not None:
+        return COMPILED.root_of_hashes(list(hashes))
     level = list(hashes)
     if not level:
         return EMPTY_ROOT

@@ -15,11 +15,8 @@ from functools import lru_cache
 from ed25519_zebra import ed_verify
 from nacl.signing import SigningKey
 
-from ledger.native import Signed, load_verify_batch
+from ledger.native import COMPILED, Signed
 
-_verify_batch = load_verify_batch()
-HAS_BATCHES = _verify_batch is not None
-"""Whether this installation verifies many signatures together."""
 KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 _P = 2**255 - 19
@@ -48,9 +45,9 @@ def verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
 
 def verify_all(signed: Sequence[Signed]) -> bool:
     """Whether all of these signatures hold, by ZIP-215. Never raises; does not say which one fails."""
-    if _verify_batch is None or len(signed) < 2:
+    if COMPILED is None or len(signed) < 2:
         return all(verify_ed25519(*one) for one in signed)
-    return _verify_batch(signed)
+    return COMPILED.verify_batch(list(signed))
 
 
 def sign(seed: bytes, message: bytes) -> bytes:

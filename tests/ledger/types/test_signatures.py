@@ -4,7 +4,6 @@ Where the batch verifier was built every test runs with it and without it.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from itertools import product
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.native import Signed, load_verify_batch
+from ledger.native import Signed
 from ledger.types import signing
 from ledger.types.signing import public_key_of, sign, verify_all, verify_ed25519
 
@@ -42,13 +41,7 @@ CRAFTED: list[Signed] = [
 @pytest.fixture(params=["as built", "one by one"], autouse=True)
 def verifier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "one by one":
-        monkeypatch.setattr(signing, "_verify_batch", None)
-
-
-def test_the_batch_verifier_is_there_wherever_it_can_be_built() -> None:
-    if shutil.which("cargo"):
-        assert signing.HAS_BATCHES
-    assert (load_verify_batch() is not None) is signing.HAS_BATCHES
+        monkeypatch.setattr(signing, "COMPILED", None)
 
 
 def test_honest_signatures_hold_in_batches_of_any_size() -> None:
