@@ -8,6 +8,7 @@ import aiohttp
 
 from ledger.light.verdict import Options
 from ledger.node.log import log
+from ledger.thin.following import follow, probe
 from ledger.thin.headers import Headers
 from ledger.thin.home import Config, ThinHome
 from ledger.thin.memory import Memory
@@ -67,8 +68,8 @@ class ThinNode:
     async def start(self) -> None:
         """Follow the chain from now on."""
         self._tasks = [
-            asyncio.ensure_future(self.headers.follow(self._vouched)),
-            asyncio.ensure_future(self.headers.probe()),
+            asyncio.ensure_future(follow(self.headers, self.pool, self._vouched)),
+            asyncio.ensure_future(probe(self.pool)),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
