@@ -150,6 +150,15 @@ class Headers:
         known = self._recent.get(height)
         return known.header.hash if known else await self.history.hash_of(height)
 
+    async def header(self, height: int, source: Source | None = None) -> Header:
+        """The verified header of `height`, when who signed it does not matter; raises as `block` does."""
+        self.check_usable()
+        if (known := self._recent.get(height)) is not None:
+            return known.header
+        if height > self.height:
+            return (await self.block(height, source)).header
+        return await self.history.header_of(height)
+
     async def wait_above(self, height: int) -> None:
         """Return once a header above `height` is verified, or raise Halted."""
         while self.height <= height:

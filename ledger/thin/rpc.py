@@ -23,6 +23,11 @@ from ledger.node.rpc_proven import REJECTED
 from ledger.thin.errors import Busy, Halted, TooLarge
 from ledger.thin.metrics import exposition
 from ledger.thin.node import ThinNode
+from ledger.thin.routes import ROUTES
+from ledger.thin.routes_consortium import CONSORTIUM_ROUTES
+from ledger.thin.routes_pool import POOL_ROUTES
+from ledger.thin.routes_proven import PROVEN_ROUTES
+from ledger.thin.routes_search import SEARCH_ROUTES
 from ledger.thin.subscriptions import Subscriptions
 
 UNAVAILABLE, HALTED = -32003, -32004
@@ -34,9 +39,18 @@ Route = Callable[[ThinNode, Params], Awaitable[Any]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_rpc(node: ThinNode, routes: Mapping[str, Route]) -> Rpc:
+_ALL: Mapping[str, Route] = {
+    **ROUTES,
+    **POOL_ROUTES,
+    **SEARCH_ROUTES,
+    **PROVEN_ROUTES,
+    **CONSORTIUM_ROUTES,
+}
+
+
+def make_rpc(node: ThinNode) -> Rpc:
     """The server of `node`, not yet listening."""
-    told = {name: _telling(route) for name, route in routes.items()}
+    told = {name: _telling(route) for name, route in _ALL.items()}
     return Rpc(
         node, told, Subscriptions, middlewares=[_bounded(node)], max_batch=MAX_BATCH, metrics=exposition
     )
