@@ -9,7 +9,7 @@ from ledger.node.rpc_forms import block_to_json, event_to_json, result_to_json
 from ledger.node.rpc_routes import PROOF_TYPE
 from ledger.thin.outcomes import Outcome, Results
 from ledger.thin.reading import Bundled, FoundState, FoundTx
-from ledger.types.block import Block, block_id_of
+from ledger.types.block import Block, Commit, Header, block_id_of
 from ledger.types.ids import BlockID, sha256
 from ledger.types.rpc_json import (
     base64_text,
@@ -23,9 +23,9 @@ from ledger.types.rpc_json import (
 from ledger.types.validators import ValidatorSet
 
 
-def signed_header(block: LightBlock) -> dict[str, Any]:
+def signed_header(header: Header, commit: Commit) -> dict[str, Any]:
     """Header and commit."""
-    return {"header": header_to_json(block.header), "commit": commit_to_json(block.commit)}
+    return {"header": header_to_json(header), "commit": commit_to_json(commit)}
 
 
 def members(validators: ValidatorSet) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def outcome_answer(told: Outcome) -> dict[str, Any]:
 def bundle(found: Bundled) -> dict[str, Any]:
     """A proof bundle, as `proof_bundle` and `commit_proven` answer."""
     return {
-        "signed_header": signed_header(found.block),
+        "signed_header": signed_header(found.block.header, found.block.commit),
         "validators": members(found.block.validators),
         "tx": base64_text(found.tx.wire),
         "proof": proof_to_json(found.tx.proof),
@@ -73,7 +73,7 @@ def bundle(found: Bundled) -> dict[str, Any]:
 def state_answer(found: FoundState) -> dict[str, Any]:
     """The answer of `query_proven`."""
     return {
-        "signed_header": signed_header(found.block),
+        "signed_header": signed_header(found.block.header, found.block.commit),
         "validators": members(found.block.validators),
         "height": str(found.block.height - 1),
         "value": None if found.value is None else base64_text(found.value),

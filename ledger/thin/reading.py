@@ -18,7 +18,7 @@ from ledger.thin.node import ThinNode
 from ledger.thin.pool import Source
 from ledger.thin.ranges import fetch_range
 from ledger.thin.upstream import ANSWER_S
-from ledger.types.block import Block, Header
+from ledger.types.block import Block, Commit, Header
 from ledger.types.merkle import Proof
 from ledger.types.rpc_json import base64_text, hex_text
 
@@ -64,11 +64,18 @@ class FoundState:
 
 async def whole_block(node: ThinNode, height: int) -> Block:
     """The block at `height`. Raises NotFound, LedgerUnavailable."""
+    found = await signed_block(node, height, full=True)
+    return Block(found.header, found.txs, found.last_commit or Commit(), found.evidence)
+
+
+async def signed_block(node: ThinNode, height: int, full: bool = False) -> ProvenBlock:
+    """The block at `height` with its last commit and evidence, and its transactions or their hashes.
+
+    Raises NotFound, LedgerUnavailable.
+    """
     header = await node.headers.header(height)
-    (found,) = await fetch_range(node.pool, height, height, header.hash, full=True, signed=True)
-    if found.last_commit is None:
-        raise checks.lie(f"the last commit in block {height}", "none")
-    return Block(found.header, found.txs, found.last_commit, found.evidence)
+    (found,) = await fetch_range(node.pool, height, height, header.hash, full, signed=True)
+    return found
 
 
 async def block_with_hash(node: ThinNode, digest: bytes) -> Block:

@@ -13,6 +13,7 @@ from ledger.thin import forms, outcomes, reading
 from ledger.thin.errors import Halted
 from ledger.thin.node import NO_KEY, ThinNode
 from ledger.thin.pool import Source
+from ledger.types.block import Commit, Header
 from ledger.types.ids import BlockID
 from ledger.types.rpc_json import (
     JsonShapeError,
@@ -29,10 +30,10 @@ STATUS_S = 1.0
 VERSION = "0.38.0"
 
 
-async def light_block(node: ThinNode, params: Params) -> LightBlock:
-    """The verified light block at the `height` asked for, or the newest one. Raises RpcError, LedgerError."""
+async def asked_header(node: ThinNode, params: Params) -> Header:
+    """The verified header at the `height` asked for, or the newest one. Raises RpcError, LedgerError."""
     height = params.height()
-    return node.headers.check_usable() if height is None else await node.headers.block(height)
+    return node.headers.check_usable().header if height is None else await node.headers.header(height)
 
 
 async def status(node: ThinNode, params: Params) -> dict[str, Any]:
@@ -111,13 +112,13 @@ async def genesis(node: ThinNode, params: Params) -> dict[str, Any]:
 
 async def consensus_params(node: ThinNode, params: Params) -> dict[str, Any]:
     """The limits of blocks and evidence, which are those of the genesis at every height."""
-    height = (await light_block(node, params)).height
+    height = (await asked_header(node, params)).height
     return {"block_height": str(height), "consensus_params": node.genesis.to_json()["consensus_params"]}
 
 
 async def block(node: ThinNode, params: Params) -> dict[str, Any]:
     """The block at `height`, or the newest verified one."""
-    height = params.height() or node.headers.check_usable().height
+    height = (await asked_header(node, params)).height
     return forms.block_answer(await reading.whole_block(node, height))
 
 
@@ -131,8 +132,7 @@ async def block_by_hash(node: ThinNode, params: Params) -> dict[str, Any]:
 
 async def header(node: ThinNode, params: Params) -> dict[str, Any]:
     """The header at `height`, or the newest verified one."""
-    found = await node.headers.header(params.height() or node.headers.check_usable().height)
-    return {"header": header_to_json(found)}
+    return {"header": header_to_json(await asked_header(node, params))}
 
 
 async def header_by_hash(node: ThinNode, params: Params) -> dict[str, Any]:
@@ -145,11 +145,13 @@ async def header_by_hash(node: ThinNode, params: Params) -> dict[str, Any]:
 
 
 async def commit(node: ThinNode, params: Params) -> dict[str, Any]:
-    """Header and commit at `height`; canonical when the next header is known to name this very commit."""
-    found = await light_block(node, params)
-    after = node.headers.known(found.height + 1)
-    canonical = after is not None and after.header.last_commit_hash == found.commit.hash
-    return {"signed_header": forms.signed_header(found), "canonical": canonical}
+    """Header and commit at `height`: the canonical commit, which the next block holds, but for the newest."""
+    found = await asked_header(node, params)
+    tip = node.headers.check_usable()
+    if found.height >= tip.height:
+        return {"signed_header": forms.signed_header(found, tip.commit), "canonical": False}
+    after = await reading.signed_block(node, found.height + 1)
+    return {"signed_header": forms.signed_header(found, after.last_commit or Commit()), "canonical": True}
 
 
 async def validators(node: ThinNode, params: Params) -> dict[str, Any]:
@@ -191,8 +193,8 @@ async def blockchain(node: ThinNode, params: Params) -> dict[str, Any]:
 
 async def block_results(node: ThinNode, params: Params) -> dict[str, Any]:
     """What the block at `height`, or the newest verified one, came to."""
-    height = (await node.headers.header(params.height() or node.headers.check_usable().height)).height
-    return forms.outcome_answer(await outcomes.of_block(node, height))
+    found = await asked_header(node, params)
+    return forms.outcome_answer(await outcomes.of_block(node, found.height))
 
 
 async def tx(node: ThinNode, params: Params) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class _Punished:
         """The block's height. Raises ProofInvalid unless its evidence meets the query."""
         height = checks.height_of_found(told)
         await self._node.headers.header(height, source)
-        ((block,), _end) = await reading.blocks(self._node, height, height, full=False, signed=True)
+        block = await reading.signed_block(self._node, height)
         if not self._query.matches(about_block(height, events_of_evidence(block.evidence))):
             raise checks.lie("a block that meets the query", "another one")
         return height
