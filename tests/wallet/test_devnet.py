@@ -87,7 +87,9 @@ def doors(request: pytest.FixtureRequest, devnet: Devnet) -> Iterator[list[str]]
 
 
 @pytest.fixture
-def live(devnet: Devnet, doors: list[str], transactional_db: None, keys_on_disk: bytes, settings: Any) -> Iterator[World]:
+def live(
+    devnet: Devnet, doors: list[str], transactional_db: None, keys_on_disk: bytes, settings: Any
+) -> Iterator[World]:
     """The cast on the real network, self-held Li Mei with two anchored records."""
     settings.SALUS_AUTHORITY_KEY_FILE.write_text(b64u_encode(devnet.authority_seed))
     world = World.with_ports(devnet.genesis, LedgerClient(doors, devnet.genesis))
