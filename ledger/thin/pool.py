@@ -11,7 +11,7 @@ Rules
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -78,28 +78,27 @@ class Pool:
     ) -> list[Checked]:
         """The first `wanted` values that an `attempt` returns, each from another validator; fewer, but one at
         least, when no more of them answer. Raises as `first` does."""
-        turn, tally = self.in_turn(preferred), _Tally(self._faulty())
+        waiting, tally = deque(self.in_turn(preferred)), _Tally(self._faulty())
         running: dict[asyncio.Task[Checked], Source] = {}
         found: list[Checked] = []
+        one_more = False
         try:
-            while len(found) < wanted:
-                if (source := next(turn, None)) is not None:
+            while len(found) < wanted and (waiting or running):
+                while waiting and (one_more or len(found) + len(running) < wanted):
+                    source, one_more = waiting.popleft(), False
                     running[asyncio.ensure_future(attempt(source))] = source
-                elif not running:
-                    break
-                patience = hedge_s if len(found) + len(running) >= wanted else 0.0
                 done, _ = await asyncio.wait(
-                    running,
-                    timeout=None if source is None else patience,
-                    return_when=asyncio.FIRST_COMPLETED,
+                    running, timeout=hedge_s if waiting else None, return_when=asyncio.FIRST_COMPLETED
                 )
+                one_more = not done
                 for task in done:
                     source = running.pop(task)
                     if (trouble := task.exception()) is None:
                         found.append(task.result())
-                        continue
-                    self._judge(source, trouble)
-                    tally.add(trouble)
+                    else:
+                        self._judge(source, trouble)
+                        tally.add(trouble)
+                        one_more = True
         finally:
             for task in running:
                 task.add_done_callback(_forget)
