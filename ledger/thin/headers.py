@@ -64,22 +64,13 @@ class Headers:
         self.trouble = "no validator has been asked yet"
         for block in store.blocks():
             self._remember(block)
-        self._lowest: LightBlock | None = store.blocks()[0] if store.blocks() else None
+        self.lowest: LightBlock | None = store.blocks()[0] if store.blocks() else None
         self.tip: LightBlock | None = store.blocks()[-1] if store.blocks() else None
 
     @property
     def height(self) -> int:
         """The height of the newest verified header; 0 when there is none."""
         return self.tip.height if self.tip else 0
-
-    @property
-    def lowest(self) -> LightBlock | None:
-        """The lowest block that is kept on disk."""
-        return self._lowest
-
-    def known(self, height: int) -> LightBlock | None:
-        """The verified block of `height`, if it is at hand."""
-        return self._recent.get(height)
 
     async def begin(self, vouched: tuple[int, bytes] | None = None) -> None:
         """Trust a first header: that of the height and hash that a person vouches for, or the genesis' first.
@@ -224,7 +215,7 @@ class Headers:
 
     def _rise(self, block: LightBlock) -> None:
         self._remember(block)
-        self._lowest = self._lowest or block
+        self.lowest = self.lowest or block
         if block.height > self.height:
             self.tip = block
             self.trouble = ""

@@ -5,6 +5,7 @@ is their word (see `searching`). A search for blocks by height alone asks nobody
 """
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from ledger.client.errors import LedgerUnavailable
@@ -17,7 +18,7 @@ from ledger.thin.node import ThinNode
 from ledger.thin.outcomes import Results
 from ledger.thin.pool import Source
 from ledger.thin.reading import FoundTx
-from ledger.thin.searching import Asked, Found, Page, Place, bounded, check_page, each, search
+from ledger.thin.searching import Asked, Found, Page, Place, bounded, check_page, deciding, each, search
 from ledger.thin.upstream import BLOCK_S, LARGE_BYTES, Silent
 from ledger.types.event_query import Query
 
@@ -47,7 +48,9 @@ class _Transactions:
     async def ask(self, source: Source, asked: Asked) -> Page[tuple[int, int]]:
         answer = await _ask(source, "tx_search", self._query, asked, prove=True)
         total, told = checks.found_in(answer, "txs")
-        return check_page(total, await each([self._verified(source, one) for one in told]), asked)
+        with deciding():
+            places = await each(told, partial(self._verified, source))
+        return check_page(total, places, asked)
 
     async def _verified(self, source: Source, told: Any) -> tuple[int, int]:
         """Where the transaction lies. Raises ProofInvalid unless it is there and meets the query."""
@@ -107,7 +110,9 @@ class _Punished:
     async def ask(self, source: Source, asked: Asked) -> Page[int]:
         answer = await _ask(source, "block_search", self._query, asked)
         total, told = checks.found_in(answer, "blocks")
-        return check_page(total, await each([self._verified(source, one) for one in told]), asked)
+        with deciding():
+            places = await each(told, partial(self._verified, source))
+        return check_page(total, places, asked)
 
     async def _verified(self, source: Source, told: Any) -> int:
         """The block's height. Raises ProofInvalid unless its evidence meets the query."""

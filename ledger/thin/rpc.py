@@ -20,7 +20,7 @@ from ledger.node.mempool import BUSY
 from ledger.node.rpc import RETRY_AFTER_S, Rpc
 from ledger.node.rpc_params import Params, RpcError, internal
 from ledger.node.rpc_proven import REJECTED
-from ledger.thin.errors import Busy, Halted, TooLarge
+from ledger.thin.errors import Busy, Halted, TooLarge, Undecided
 from ledger.thin.metrics import exposition
 from ledger.thin.node import ThinNode
 from ledger.thin.routes import ROUTES
@@ -74,7 +74,7 @@ def _telling(route: Route) -> Route:
             raise RpcError(UNAVAILABLE, "Busy", _busy_words(error)) from error
         except TooLarge as error:
             raise RpcError(UNAVAILABLE, "Too large", f"{error}: ask for less, or ask a validator") from error
-        except (LedgerUnavailable, ProofInvalid, LightClientError) as error:
+        except (LedgerUnavailable, Undecided, ProofInvalid, LightClientError) as error:
             raise RpcError(UNAVAILABLE, "Service unavailable", str(error)) from error
 
     return told
