@@ -142,8 +142,8 @@ async def _everything(source: Source, ask: Ask[Place]) -> frozenset[Place] | Non
 
 @contextmanager
 def deciding() -> Iterator[None]:
-    """Around what decides whether an answer is right: that we cannot tell is no fault of who gave it, and must
-    not leave the word to those who show less. Raises Undecided."""
+    """Around what decides whether an answer is right: that we cannot tell is no fault of who gave it, and
+    must not leave the word to those who show less. Raises Undecided."""
     try:
         yield
     except LedgerUnavailable as error:
