@@ -2,8 +2,9 @@
 
 1. Queries: THOUSANDS thousand proven states, present and absent, by eight clients at once.
 2. Commits: a tenth as many transactions, each waited for with its proof, by eight clients.
-3. Flood: transactions of 14 KB, as fast as they are taken, which makes blocks of megabytes; then 24 clients
-   read all of it at once, whole ranges and whole blocks, and 8 more ask for it and never read it.
+3. Searches: a tenth as many again, each for one transaction by what it did.
+4. Flood: transactions of 14 KB, as fast as they are taken, which makes blocks of megabytes; then 24 clients
+   read all of it at once, whole ranges and blocks, results and searches, and 8 more ask and never read.
 
 Memory is the thin node's alone: its resident set, and the highest that it ever was (VmHWM), in MiB.
 """
@@ -115,6 +116,14 @@ def large_registration() -> bytes:
     return sign_tx(body, "#key-0", seed)
 
 
+def search(thin: Thin, http: httpx.Client, did: str) -> None:
+    """Find this person's registration. Raises AssertionError when it is not found."""
+    asked = {"query": f"did_registered.did='{did}'", "prove": True}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tx_search", "params": asked}
+    answer = http.post(thin.url, json=request).json()
+    assert answer["result"]["total_count"] == "1", answer
+
+
 def flood(thin: Thin, count: int) -> int:
     """Submit `count` large transactions; how many were taken."""
     wires, taken = iter([large_registration() for _ in range(count)]), list[int]()
@@ -150,11 +159,7 @@ def read_everything(thin: Thin, seconds: float) -> tuple[int, int]:
         served = busy = 0
         with httpx.Client(timeout=60, trust_env=False) as http:
             while time.monotonic() < until:
-                if number % 2:
-                    asked = {"method": "chain_range", "params": {"from": 1, "to": tip, "full": True}}
-                else:
-                    height = 1 + (served * READERS + number) % tip
-                    asked = {"method": "block", "params": {"height": str(height)}}
+                asked = _large_question(number, 1 + (served * READERS + number) % tip, tip)
                 answer = http.post(thin.url, json={"jsonrpc": "2.0", "id": 1, **asked})
                 served, busy = served + ("result" in answer.json()), busy + (answer.status_code == 429)
         return served, busy
@@ -164,6 +169,17 @@ def read_everything(thin: Thin, seconds: float) -> tuple[int, int]:
     for each in idle:
         each.close()
     return sum(served for served, _ in counts), sum(busy for _, busy in counts)
+
+
+def _large_question(number: int, height: int, tip: int) -> dict[str, object]:
+    """What reader `number` asks: the whole ledger, a block, what it came to, or a hundred transactions."""
+    found = {"query": f"tx.height>={height}", "prove": True, "per_page": "100"}
+    return (
+        {"method": "chain_range", "params": {"from": 1, "to": tip, "full": True}},
+        {"method": "block", "params": {"height": str(height)}},
+        {"method": "block_results", "params": {"height": str(height)}},
+        {"method": "tx_search", "params": found},
+    )[number % 4]
 
 
 def _idler(thin: Thin, tip: int) -> socket.socket:
@@ -178,7 +194,7 @@ def _idler(thin: Thin, tip: int) -> socket.socket:
 
 
 def measure(thin: Thin, queries: int, large: int, seconds: float) -> dict[str, float]:
-    """All three loads, and what they took."""
+    """All four loads, and what they took."""
     figures = {"rss_start_mib": thin.rss_mib()}
     people = [Person(f"bench {number}") for number in range(200)]
     client = thin.client()
@@ -193,6 +209,10 @@ def measure(thin: Thin, queries: int, large: int, seconds: float) -> dict[str, f
     )
     figures |= {"commits": commits, "commit_s": rate, "commit_ms_p50": percentile(took, 0.5)}
     figures |= {"commit_ms_p99": percentile(took, 0.99), "rss_commits_mib": peak_mib(thin)}
+    with httpx.Client(timeout=60, trust_env=False) as http:
+        rate, took = timed(thin, commits, lambda _one, number: search(thin, http, people[0].did))
+    figures |= {"searches": commits, "search_s": rate, "search_ms_p50": percentile(took, 0.5)}
+    figures |= {"search_ms_p99": percentile(took, 0.99), "rss_searches_mib": peak_mib(thin)}
     figures |= {"flood_taken": flood(thin, large), "flood_tx_bytes": len(large_registration())}
     served, busy = read_everything(thin, seconds)
     figures |= {"flood_reads": served, "flood_busy": busy, "rss_peak_mib": peak_mib(thin)}

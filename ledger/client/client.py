@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -279,17 +280,22 @@ class LedgerClient:
         return [block for page in found for block in page if block.faults]
 
     def event_counts(self) -> EventCounts:
-        """How many events of each type there are. Raises LedgerUnavailable when nobody answers."""
-        answers = []
+        """How many events of each type there are. Raises LedgerUnavailable when nobody answers.
+
+        A thin node says itself how many validators it asked, and how many of them say the same.
+        """
+        said: Counter[tuple[int, int, tuple[tuple[str, int], ...]]] = Counter()
+        asked = 0
         for answer in self._of_each("event_counts", {}):
             with contextlib.suppress(*_MALFORMED):
-                counts = {str(type_): integer_of(count) for type_, count in answer["counts"].items()}
-                answers.append((integer_of(answer["height"]), integer_of(answer["from"]), counts))
-        if not answers:
+                counts = sorted((str(type_), integer_of(count)) for type_, count in answer["counts"].items())
+                agreeing, of = integer_of(answer.get("agreeing", "1")), integer_of(answer.get("asked", "1"))
+                said[integer_of(answer["height"]), integer_of(answer["from"]), tuple(counts)] += agreeing
+                asked += of
+        if not said:
             raise LedgerUnavailable("no validator counts its events")
-        height, first, counts = max(answers, key=lambda each: (answers.count(each), each[0]))
-        agreeing = answers.count((height, first, counts))
-        return EventCounts(counts, first, height, agreeing, len(answers))
+        (height, first, most), agreeing = max(said.items(), key=lambda each: (each[1], each[0][0]))
+        return EventCounts(dict(most), first, height, agreeing, asked)
 
     def name_of(self, address: str) -> str:
         """A validator's name: the genesis' or that under which it joined; its address when it has none."""

@@ -30,9 +30,14 @@ def evidence_of(stored: StoredBlock) -> tuple[DuplicateVoteEvidence, ...]:
 
 def block_events(stored: StoredBlock) -> tuple[Event, ...]:
     """What CometBFT calls the events of FinalizeBlock."""
+    return events_of_evidence(evidence_of(stored))
+
+
+def events_of_evidence(evidence: Iterable[DuplicateVoteEvidence]) -> tuple[Event, ...]:
+    """The own events of a block with this evidence."""
     return tuple(
         Event("validator_punished", (("address", hex_text(piece.vote_a.validator_address)),))
-        for piece in evidence_of(stored)
+        for piece in evidence
     )
 
 
@@ -49,8 +54,12 @@ def tags_of(events: Iterable[Event]) -> Found:
 
 def block_tags(stored: StoredBlock, event: str = "NewBlock") -> Found:
     """The tags of a block."""
-    about = {EVENT: [event], BLOCK_HEIGHT: [str(stored.height)]}
-    return {**tags_of(block_events(stored)), **about}
+    return about_block(stored.height, block_events(stored), event)
+
+
+def about_block(height: int, events: Iterable[Event], event: str = "NewBlock") -> Found:
+    """The tags of the block at `height` with these events of its own."""
+    return {**tags_of(events), EVENT: [event], BLOCK_HEIGHT: [str(height)]}
 
 
 def tx_tags(height: int, wire: bytes, result: ResultRecord) -> Found:

@@ -1,9 +1,11 @@
 """Routes of our own about the consortium: who is elected how, and what the ledger costs in energy."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ledger.machine.entries import EpochEntry
+from ledger.machine.context import Members
+from ledger.machine.entries import CandidateEntry, EpochEntry
 from ledger.machine.validators import tolerated_faults
 from ledger.node.node import Node
 from ledger.node.rpc_params import Params
@@ -19,19 +21,36 @@ async def election(node: Node, params: Params) -> dict[str, Any]:
     """
     app = node.executor.app
     powers = app.validators_at(app.info().height + 2)
-    epoch = app.epoch()
-    keys = sorted({*powers, *(b64u_decode(key, 32) for key in app.candidates())})
+    candidates = {key: app.candidate(key) for key in standing_keys(powers, app.candidates())}
+    return election_answer(powers, app.epoch(), candidates, node.executor.alarms())
+
+
+def standing_keys(powers: Members, candidates: Iterable[str]) -> list[bytes]:
+    """The keys of those who vote or stand, ascending; `candidates` are b64u."""
+    return sorted({*powers, *(b64u_decode(key, 32) for key in candidates)})
+
+
+def election_answer(
+    powers: Members,
+    epoch: EpochEntry | None,
+    candidates: Mapping[bytes, CandidateEntry | None],
+    alarms: Iterable[str],
+) -> dict[str, Any]:
+    """The answer of `election`: `candidates` has an entry or None for each of the `standing_keys`."""
+    standing = (_standing(key, powers.get(key, 0), entry, epoch) for key, entry in candidates.items())
     return {
         "epoch": None if epoch is None else {"number": str(epoch.number), "first": str(epoch.first)},
-        "standing": [_standing(node, key, powers.get(key, 0), epoch) for key in keys],
+        "standing": list(standing),
         "tolerated_faults": str(tolerated_faults(powers)),
-        "alarms": list(node.executor.alarms()),
+        "alarms": list(alarms),
     }
 
 
-def _standing(node: Node, public: bytes, power: int, epoch: EpochEntry | None) -> dict[str, Any]:
+def _standing(
+    public: bytes, power: int, entry: CandidateEntry | None, epoch: EpochEntry | None
+) -> dict[str, Any]:
     address = address_of(public).hex().upper()
-    entry, votes = node.executor.app.candidate(public), epoch.votes.get(address) if epoch else None
+    votes = epoch.votes.get(address) if epoch else None
     return {
         "address": address,
         "voting_power": str(power),

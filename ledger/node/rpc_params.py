@@ -65,9 +65,13 @@ class Params:
             raise internal(f"height must be greater than 0, but got {height}")
         return height
 
+    def per_page(self) -> int:
+        """How many things are on a page."""
+        return min(self.integer("per_page") or PER_PAGE, MAX_PER_PAGE)
+
     def page(self, total: int) -> slice:
         """Which of `total` things `page` (from 1) and `per_page` ask for: 30, at most 100, as in CometBFT."""
-        size = min(self.integer("per_page") or PER_PAGE, MAX_PER_PAGE)
+        size = self.per_page()
         page, pages = self.integer("page", 1), max(1, -(-total // size))
         if not 1 <= page <= pages:
             raise internal(f"page should be within [1, {pages}] range, given {page}")

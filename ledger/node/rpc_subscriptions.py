@@ -10,28 +10,30 @@ Rules
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
+from ledger.machine.results import Event
 from ledger.node.block_store import StoredBlock
-from ledger.node.event_tags import EVENT, Found, block_events, block_tags, told, tx_tags
+from ledger.node.event_tags import EVENT, block_events, told
 from ledger.node.executor import ResultRecord, stored_results
 from ledger.node.node import Node
-from ledger.node.rpc_forms import block_to_json, event_to_json, evidence_to_json, result_to_json
 from ledger.node.rpc_params import Params, RpcError, internal
+from ledger.node.rpc_published import PUBLISHED, Told, published
 from ledger.node.rpc_routes import validator_updates
 from ledger.node.rpc_search import read_query
 from ledger.types.block import Block, Commit
 from ledger.types.event_query import Query
-from ledger.types.rpc_json import base64_text, block_id_to_json, header_to_json
+from ledger.types.ids import BlockID
 
 MAX_SUBSCRIPTIONS = 5
+NO_LABELS: Mapping[str, Any] = {}
+Of = TypeVar("Of")
 METHODS = ("subscribe", "unsubscribe", "unsubscribe_all")
-_OF_BLOCKS = ("NewBlock", "NewBlockHeader", "NewBlockEvents", "NewEvidence", "ValidatorSetUpdates")
-PUBLISHED = (*_OF_BLOCKS, "Tx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class _Subscription:
     """Which events it may match."""
 
 
-class Subscriptions:
-    """What one WebSocket has subscribed to, and the task that feeds it from the block store."""
+class Subscriber(Generic[Of]):
+    """What one WebSocket has subscribed to, and the task that feeds it; from where, its subclass knows."""
 
-    def __init__(self, node: Node, socket: web.WebSocketResponse) -> None:
+    def __init__(self, node: Of, socket: web.WebSocketResponse) -> None:
         self._node = node
         self._socket = socket
         self._held: dict[str, _Subscription] = {}
@@ -84,12 +86,39 @@ class Subscriptions:
             raise internal(f"at most {MAX_SUBSCRIPTIONS} subscriptions per connection")
         self._held[str(wanted.query)] = wanted
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._feed(self._node.store.height))
+            self._task = asyncio.get_running_loop().create_task(self._feed(self._height()))
 
     def close(self) -> None:
         """Stop feeding."""
         if self._task is not None:
             self._task.cancel()
+
+    def _height(self) -> int:
+        """The block after which what is subscribed to now begins."""
+        raise NotImplementedError
+
+    async def _feed(self, height: int) -> None:
+        """Tell every block after `height`, for ever."""
+        raise NotImplementedError
+
+    def _wanted(self) -> frozenset[str]:
+        """The events that any subscription may match."""
+        return frozenset().union(*(one.events for one in self._held.values()))
+
+    async def _tell(self, block: Told, labels: Mapping[str, Any] = NO_LABELS) -> None:
+        """Send what was subscribed to of this block, `labels` with each."""
+        for event, tags, data in published(block, self._wanted()):
+            for one in tuple(self._held.values()):
+                if event in one.events and one.query.matches(tags):
+                    result = {"query": one.asked, "data": data, "events": told(tags), **labels}
+                    await self._socket.send_json({"jsonrpc": "2.0", "id": one.request_id, "result": result})
+
+
+class Subscriptions(Subscriber[Node]):
+    """What one WebSocket has subscribed to, fed from the block store."""
+
+    def _height(self) -> int:
+        return self._node.store.height
 
     async def _feed(self, height: int) -> None:
         with contextlib.suppress(ConnectionError, RuntimeError):
@@ -98,15 +127,36 @@ class Subscriptions:
                 height = max(height + 1, self._node.store.base)
                 stored = self._node.store.load(height)
                 if stored is not None and self._held:
-                    await self._send_block(stored)
+                    await self._tell(_Stored(self._node, stored))
 
-    async def _send_block(self, stored: StoredBlock) -> None:
-        wanted = frozenset().union(*(one.events for one in self._held.values()))
-        for event, tags, data in _published(self._node, stored, wanted):
-            for one in tuple(self._held.values()):
-                if event in one.events and one.query.matches(tags):
-                    result = {"query": one.asked, "data": data, "events": told(tags)}
-                    await self._socket.send_json({"jsonrpc": "2.0", "id": one.request_id, "result": result})
+
+class _Stored:
+    """A block of our own store; what nobody subscribed to is not read."""
+
+    def __init__(self, node: Node, stored: StoredBlock) -> None:
+        self._node = node
+        self._stored = stored
+        self.app_hash = stored.app_hash
+
+    @cached_property
+    def block(self) -> Block:
+        return Block.decode(self._stored.block)
+
+    @cached_property
+    def block_id(self) -> BlockID:
+        return Commit.decode(self._stored.commit).block_id
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        return block_events(self._stored)
+
+    @cached_property
+    def results(self) -> tuple[ResultRecord, ...]:
+        return stored_results(self._stored)
+
+    @cached_property
+    def updates(self) -> list[dict[str, Any]]:
+        return validator_updates(self._node, self._stored.height)
 
 
 def _events_of(query: Query) -> frozenset[str]:
@@ -116,54 +166,3 @@ def _events_of(query: Query) -> frozenset[str]:
         if name not in PUBLISHED:
             raise internal(f"tm.event must be one of {', '.join(PUBLISHED)}, got {name[:40]}")
     return frozenset(named if named else PUBLISHED)
-
-
-def _published(
-    node: Node, stored: StoredBlock, wanted: frozenset[str]
-) -> Iterator[tuple[str, Found, dict[str, Any]]]:
-    """The wanted events of a block: name, tags and data."""
-    if not wanted.isdisjoint(_OF_BLOCKS):
-        block = Block.decode(stored.block)
-        for name in _OF_BLOCKS:
-            if name in wanted:
-                for value in _values(node, stored, block, name):
-                    yield name, block_tags(stored, name), _data(name, value)
-    if "Tx" in wanted:
-        for index, (wire, result) in enumerate(zip(stored.txs, stored_results(stored), strict=True)):
-            tags = tx_tags(stored.height, wire, result)
-            yield "Tx", tags, _data("Tx", _tx_value(stored.height, index, wire, result))
-
-
-def _values(node: Node, stored: StoredBlock, block: Block, name: str) -> Iterator[dict[str, Any]]:
-    """What there is to tell of a block under this event."""
-    height = str(stored.height)
-    if name == "NewBlock":
-        yield {
-            "block": block_to_json(block),
-            "block_id": block_id_to_json(Commit.decode(stored.commit).block_id),
-            "result_finalize_block": {
-                "events": [event_to_json(event) for event in block_events(stored)],
-                "tx_results": [result_to_json(result) for result in stored_results(stored)] or None,
-                "validator_updates": validator_updates(node, stored.height) or None,
-                "app_hash": base64_text(stored.app_hash),
-            },
-        }
-    elif name == "NewBlockHeader":
-        yield {"header": header_to_json(block.header)}
-    elif name == "NewBlockEvents":
-        events = [event_to_json(event) for event in block_events(stored)]
-        yield {"height": height, "events": events, "num_txs": str(len(stored.txs))}
-    elif name == "NewEvidence":
-        for piece in block.evidence:
-            yield {"height": height, "evidence": evidence_to_json(piece)}
-    elif updates := validator_updates(node, stored.height):
-        yield {"validator_updates": updates}
-
-
-def _tx_value(height: int, index: int, wire: bytes, result: ResultRecord) -> dict[str, Any]:
-    told_as = {"height": str(height), "index": index, "tx": base64_text(wire)}
-    return {"TxResult": {**told_as, "result": result_to_json(result)}}
-
-
-def _data(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {"type": f"tendermint/event/{name}", "value": value}

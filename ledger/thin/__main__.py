@@ -23,8 +23,6 @@ from ledger.node.log import log
 from ledger.thin.errors import HomeUnusable
 from ledger.thin.home import Config, ThinHome
 from ledger.thin.node import ThinNode
-from ledger.thin.routes import ROUTES
-from ledger.thin.routes_proven import PROVEN_ROUTES
 from ledger.thin.rpc import make_rpc
 from ledger.types.genesis import GenesisError
 
@@ -106,7 +104,7 @@ async def run(home: ThinHome, config: Config, vouched: tuple[int, bytes] | None)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     node = ThinNode(home, config, vouched)
-    rpc = make_rpc(node, {**ROUTES, **PROVEN_ROUTES})
+    rpc = make_rpc(node)
     try:
         await rpc.start()
         await node.start()

@@ -3,35 +3,33 @@
 Rules
 - A block is the one that the header's commit names: its parts' hash covers every byte of it.
 - A range's last header is the verified one, and each names the hash of the one before.
-- Of results, only the codes are under a hash, that of the next header; words and events are under none.
+- Of results, only the codes are under a hash, that of the next header. Events must at least be possible ones.
 """
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from ledger.client.errors import ProofInvalid
+from ledger.client.errors import ProofInvalid, TxRejected
 from ledger.client.verify import Checks
 from ledger.light.proof import verify_inclusion
-from ledger.light.verdict import LightBlock
 from ledger.machine.proofs import ProofError, verify_absence, verify_presence
+from ledger.machine.results import Event
+from ledger.thin.events import events_possible
 from ledger.types import merkle
-from ledger.types.block import Block, Commit, Header, block_id_of
-from ledger.types.evidence import DuplicateVoteEvidence
+from ledger.types.block import Commit, Header
 from ledger.types.ids import sha256
 from ledger.types.proto import ProtoError
 from ledger.types.results import ExecTxResult, results_hash
 from ledger.types.rpc_json import (
     base64_bytes,
-    block_id_from_json,
     commit_from_json,
     header_from_json,
     integer_of,
     proof_from_json,
-    time_from_text,
 )
-from ledger.types.vote import Vote, VoteType
 
+MAX_REASON = 500
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -74,40 +72,58 @@ def stated(answer: Mapping[str, Any]) -> tuple[Header, Commit]:
 
 
 @_checked
-def height_of_block(answer: Mapping[str, Any], digest: bytes) -> int:
-    """The height of the block in a `block` answer, whose header has the hash `digest`; not verified yet."""
-    header = header_from_json(answer["block"]["header"])
+def header_named(answer: Mapping[str, Any], digest: bytes) -> Header | None:
+    """The header with this hash in a `header_by_hash` answer, not verified yet; None when there is none."""
+    if answer["header"] is None:
+        return None
+    header = header_from_json(answer["header"])
     if header.hash != digest:
-        raise lie("the block asked for", "another one")
-    return header.height
+        raise lie("the header asked for", "another one")
+    return header
 
 
 @_checked
-def block_of(answer: Mapping[str, Any], verified: LightBlock) -> Block:
-    """The whole block that a `block` answer holds, when it is the verified one."""
-    told = answer["block"]
-    block = Block(
-        header_from_json(told["header"]),
-        tuple(base64_bytes(tx) for tx in told["data"]["txs"] or ()),
-        commit_from_json(told["last_commit"]),
-        tuple(_evidence(piece) for piece in told["evidence"]["evidence"] or ()),
-    )
-    if block.header.hash != verified.header.hash or block_id_of(block) != verified.commit.block_id:
-        raise lie(f"block {verified.height}", "another block")
-    block.check_hashes()
-    return block
-
-
-@_checked
-def tx_of(answer: Mapping[str, Any], tx_hash: bytes, verified: LightBlock) -> tuple[bytes, merkle.Proof]:
-    """The transaction and its inclusion proof in a `tx` answer."""
+def tx_of(answer: Mapping[str, Any], tx_hash: bytes, header: Header) -> tuple[bytes, merkle.Proof]:
+    """The transaction with this hash and its proof of inclusion under `header`, in a `tx` answer."""
     wire, proof = base64_bytes(answer["tx"]), proof_from_json(answer["proof"]["proof"])
     if sha256(wire) != tx_hash:
         raise lie("the transaction asked for", "another one")
-    verdict = verify_inclusion(verified.header, wire, proof)
+    verdict = verify_inclusion(header, wire, proof)
     if not verdict.ok:
         raise lie("an inclusion proof", verdict.reason)
     return wire, proof
+
+
+@_checked
+def found_in(answer: Mapping[str, Any], what: str) -> tuple[int, list[Any]]:
+    """How many things a search found, and those of this page."""
+    return integer_of(answer["total_count"]), list(answer[what] or ())
+
+
+@_checked
+def found_tx(answer: Mapping[str, Any], header: Header) -> tuple[bytes, merkle.Proof]:
+    """A transaction that a search found, and its proof of inclusion under `header`."""
+    return tx_of(answer, bytes.fromhex(answer["hash"]), header)
+
+
+@_checked
+def height_of_found(answer: Mapping[str, Any]) -> int:
+    """The height of a block that a search found; not verified yet."""
+    return integer_of(answer["block"]["header"]["height"])
+
+
+@_checked
+def counts_in(answer: Mapping[str, Any]) -> tuple[int, int, tuple[tuple[str, int], ...]]:
+    """Up to which height, and from which, there are how many events of each type, says a validator."""
+    counts = sorted((str(type_), integer_of(count)) for type_, count in answer["counts"].items())
+    return integer_of(answer["height"]), integer_of(answer["from"]), tuple(counts)
+
+
+@_checked
+def accepted(answer: Mapping[str, Any]) -> None:
+    """That a `check_tx` answer refuses nothing. Raises TxRejected."""
+    if code := integer_of(answer["code"]):
+        raise TxRejected(code, str(answer["log"])[:MAX_REASON], permanent=False)
 
 
 @_checked
@@ -143,6 +159,18 @@ def codes_of(answer: Mapping[str, Any], after: Header) -> tuple[int, ...]:
     return codes
 
 
+@_checked
+def events_of(answer: Mapping[str, Any], wires: Mapping[int, bytes]) -> tuple[tuple[Event, ...], ...]:
+    """The events in a `block_results` answer of the transactions `wires`, by their place in the block."""
+    found = []
+    for index, wire in wires.items():
+        events = tuple(_event(event) for event in answer["txs_results"][index]["events"])
+        if not events_possible(wire, events):
+            raise lie("events of this transaction", "others")
+        found.append(events)
+    return tuple(found)
+
+
 @lru_cache(maxsize=64)
 def all_accepted(count: int) -> bytes:
     """The `last_results_hash` after a block of `count` transactions of code 0."""
@@ -172,26 +200,6 @@ def state_of(answer: Mapping[str, Any], key: bytes, header: Header) -> tuple[byt
     return value, proof
 
 
-@_checked
-def _evidence(value: Mapping[str, Any]) -> DuplicateVoteEvidence:
-    told = value["value"]
-    return DuplicateVoteEvidence(
-        _vote(told["vote_a"]),
-        _vote(told["vote_b"]),
-        integer_of(told["TotalVotingPower"]),
-        integer_of(told["ValidatorPower"]),
-        time_from_text(told["Timestamp"]),
-    )
-
-
-def _vote(value: Mapping[str, Any]) -> Vote:
-    return Vote(
-        VoteType(value["type"]),
-        integer_of(value["height"]),
-        value["round"],
-        block_id_from_json(value["block_id"]),
-        time_from_text(value["timestamp"]),
-        bytes.fromhex(value["validator_address"]),
-        value["validator_index"],
-        base64_bytes(value["signature"]),
-    )
+def _event(value: Mapping[str, Any]) -> Event:
+    attributes = tuple((str(each["key"]), str(each["value"])) for each in value["attributes"])
+    return Event(str(value["type"]), attributes)

@@ -15,6 +15,10 @@ class HomeUnusable(ThinError):
     """The home folder or the command line cannot be used; the message says what to do."""
 
 
+class Undecided(ThinError):
+    """Whether an answer is right or whole cannot be told now; what there is to do is in the message."""
+
+
 class Busy(ThinError):
     """More is asked at once than this machine's memory allows; nothing was done, ask again shortly."""
 

@@ -1,14 +1,15 @@
-"""Verified things in the JSON of CometBFT's RPC; what no hash covers is left out and named in `omitted`."""
+"""Verified things in the JSON of CometBFT's RPC, labelled where something is not proven or left out."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from ledger.client.verify import ProvenBlock
 from ledger.light.verdict import LightBlock
-from ledger.node.rpc_forms import block_to_json
+from ledger.node.rpc_forms import block_to_json, event_to_json, result_to_json
 from ledger.node.rpc_routes import PROOF_TYPE
-from ledger.thin.reading import FoundState, FoundTx
-from ledger.types.block import Block
+from ledger.thin.outcomes import Outcome, Results
+from ledger.thin.reading import Bundled, FoundState, FoundTx
+from ledger.types.block import Block, Commit, Header, block_id_of
 from ledger.types.ids import BlockID, sha256
 from ledger.types.rpc_json import (
     base64_text,
@@ -21,12 +22,10 @@ from ledger.types.rpc_json import (
 )
 from ledger.types.validators import ValidatorSet
 
-RESULT_OMITS = ["log", "info", "events", "codespace"]
 
-
-def signed_header(block: LightBlock) -> dict[str, Any]:
+def signed_header(header: Header, commit: Commit) -> dict[str, Any]:
     """Header and commit."""
-    return {"header": header_to_json(block.header), "commit": commit_to_json(block.commit)}
+    return {"header": header_to_json(header), "commit": commit_to_json(commit)}
 
 
 def members(validators: ValidatorSet) -> list[dict[str, Any]]:
@@ -37,39 +36,44 @@ def members(validators: ValidatorSet) -> list[dict[str, Any]]:
     return found
 
 
-def result(code: int) -> dict[str, Any]:
-    """An ExecTxResult of which only the code is proven."""
+def labels(told: Results | Outcome) -> dict[str, list[str]]:
+    """What of an answer is vouched for, not proven, and what is left out; nothing where all is proven."""
+    said = {"vouched": list(told.vouched), "omitted": list(told.omitted)}
+    return {label: names for label, names in said.items() if names}
+
+
+def block_answer(block: Block) -> dict[str, Any]:
+    """A block and its id, which follows from it, as `block` and `block_search` answer them."""
+    return {"block_id": block_id_to_json(block_id_of(block)), "block": block_to_json(block)}
+
+
+def outcome_answer(told: Outcome) -> dict[str, Any]:
+    """The answer of `block_results`."""
     return {
-        "code": code,
-        "data": None,
-        "log": "",
-        "info": "",
-        "gas_wanted": "0",
-        "gas_used": "0",
-        "events": [],
-        "codespace": "",
+        "height": str(told.block.header.height),
+        "txs_results": [result_to_json(result) for result in told.results] or None,
+        "finalize_block_events": [event_to_json(event) for event in told.events] or None,
+        "validator_updates": told.updates or None,
+        "consensus_param_updates": None,
+        "app_hash": base64_text(told.app_hash),
+        **labels(told),
     }
 
 
-def block_answer(block: Block, verified: LightBlock) -> dict[str, Any]:
-    """The answer of the `block` route."""
-    return {"block_id": block_id_to_json(verified.commit.block_id), "block": block_to_json(block)}
-
-
-def bundle(found: FoundTx) -> dict[str, Any]:
+def bundle(found: Bundled) -> dict[str, Any]:
     """A proof bundle, as `proof_bundle` and `commit_proven` answer."""
     return {
-        "signed_header": signed_header(found.block),
+        "signed_header": signed_header(found.block.header, found.block.commit),
         "validators": members(found.block.validators),
-        "tx": base64_text(found.wire),
-        "proof": proof_to_json(found.proof),
+        "tx": base64_text(found.tx.wire),
+        "proof": proof_to_json(found.tx.proof),
     }
 
 
 def state_answer(found: FoundState) -> dict[str, Any]:
     """The answer of `query_proven`."""
     return {
-        "signed_header": signed_header(found.block),
+        "signed_header": signed_header(found.block.header, found.block.commit),
         "validators": members(found.block.validators),
         "height": str(found.block.height - 1),
         "value": None if found.value is None else base64_text(found.value),
@@ -93,19 +97,19 @@ def query_answer(key: bytes, found: FoundState, prove: bool) -> dict[str, Any]:
     }
 
 
-def tx_answer(found: FoundTx, code: int, prove: bool) -> dict[str, Any]:
-    """The answer of the `tx` route."""
+def tx_answer(found: FoundTx, told: Results, prove: bool) -> dict[str, Any]:
+    """A committed transaction, as `tx` and `tx_search` answer it."""
     answer: dict[str, Any] = {
         "hash": hex_text(sha256(found.wire)),
-        "height": str(found.block.height),
+        "height": str(found.header.height),
         "index": found.proof.index,
-        "tx_result": result(code),
+        "tx_result": result_to_json(told.by_index[found.proof.index]),
         "tx": base64_text(found.wire),
-        "omitted": RESULT_OMITS,
+        **labels(told),
     }
     if prove:
         answer["proof"] = {
-            "root_hash": hex_text(found.block.header.data_hash),
+            "root_hash": hex_text(found.header.data_hash),
             "data": base64_text(found.wire),
             "proof": proof_to_json(found.proof),
         }

@@ -5,39 +5,27 @@ Rules
 - Nothing is verified, up or down, once the newest header has outlived the trusting period.
 - A header that contradicts a verified one is a lie, or, when it is signed well enough, an attack: then this
   node halts, the evidence on disk.
-- The light client is not thread-safe: it works in one thread of its own, its I/O on the event loop.
 """
 
 import asyncio
-import contextlib
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from ledger.client.errors import LedgerUnavailable, NotFound
 from ledger.light.client import LightClient
-from ledger.light.detector import examine
-from ledger.light.errors import (
-    AttackDetected,
-    HeaderRefused,
-    LightClientError,
-    NoSuchBlock,
-    NotConfirmed,
-    ProviderError,
-)
-from ledger.light.provider import Provider
+from ledger.light.errors import AttackDetected, HeaderRefused, LightClientError, NoSuchBlock, NotConfirmed
 from ledger.light.verdict import LightBlock, Options, TrustedState
 from ledger.light.verifier import verify_block
 from ledger.node.log import log
 from ledger.thin.checks import lie
+from ledger.thin.climber import Climber, Step
 from ledger.thin.errors import Halted
 from ledger.thin.history import History
 from ledger.thin.pool import Pool, Source
 from ledger.thin.trust import EvidenceFolder, PacedStore
-from ledger.thin.upstream import LIGHT_S, KnownSets, NotInTime
+from ledger.thin.upstream import KnownSets
 from ledger.types.block import Commit, Header
 from ledger.types.genesis import Genesis
 
@@ -45,10 +33,6 @@ CONFIRM_S = 2.0
 """How long to wait for a second validator to have a block that the first one has."""
 PAUSE_S = 0.02
 MAX_RECENT = 256
-FOLLOW_S = 3.0
-PROBE_EVERY_S = 1.0
-EVERY_S = 5.0
-"""How often verified headers are written down."""
 
 
 class Headers:
@@ -71,8 +55,7 @@ class Headers:
         self._evidence = evidence
         self._options = options
         self._clock_ns = clock_ns
-        self._thread = ThreadPoolExecutor(1, "light")
-        self._fetchers = ThreadPoolExecutor(4, "fetch")
+        self._climber = Climber(pool, store, options, clock_ns)
         self._climbing = asyncio.Lock()
         self._came = asyncio.Event()
         self._recent: OrderedDict[int, LightBlock] = OrderedDict()
@@ -81,22 +64,13 @@ class Headers:
         self.trouble = "no validator has been asked yet"
         for block in store.blocks():
             self._remember(block)
-        self._lowest: LightBlock | None = store.blocks()[0] if store.blocks() else None
+        self.lowest: LightBlock | None = store.blocks()[0] if store.blocks() else None
         self.tip: LightBlock | None = store.blocks()[-1] if store.blocks() else None
 
     @property
     def height(self) -> int:
         """The height of the newest verified header; 0 when there is none."""
         return self.tip.height if self.tip else 0
-
-    @property
-    def lowest(self) -> LightBlock | None:
-        """The lowest block that is kept on disk."""
-        return self._lowest
-
-    def known(self, height: int) -> LightBlock | None:
-        """The verified block of `height`, if it is at hand."""
-        return self._recent.get(height)
 
     async def begin(self, vouched: tuple[int, bytes] | None = None) -> None:
         """Trust a first header: that of the height and hash that a person vouches for, or the genesis' first.
@@ -125,9 +99,12 @@ class Headers:
                 why = error
         raise LedgerUnavailable(f"no first header can be verified: {why}")
 
-    async def newest(self) -> LightBlock:
-        """The newest block of some validator, or ours if nobody has a newer one. Raises LedgerUnavailable."""
-        return await self._verified(None, None)
+    async def newest(self, source: Source | None = None) -> LightBlock:
+        """The newest block of `source`, or of some validator, or ours if that is newer.
+
+        Raises LedgerUnavailable, Halted.
+        """
+        return await self._verified(None, source)
 
     async def block(self, height: int, source: Source | None = None) -> LightBlock:
         """The verified block of `height`; `source` is known to have it. Raises NotFound, LedgerUnavailable,
@@ -164,6 +141,15 @@ class Headers:
         known = self._recent.get(height)
         return known.header.hash if known else await self.history.hash_of(height)
 
+    async def header(self, height: int, source: Source | None = None) -> Header:
+        """The verified header of `height`, when who signed it does not matter; raises as `block` does."""
+        self.check_usable()
+        if (known := self._recent.get(height)) is not None:
+            return known.header
+        if height > self.height:
+            return (await self.block(height, source)).header
+        return await self.history.header_of(height)
+
     async def wait_above(self, height: int) -> None:
         """Return once a header above `height` is verified, or raise Halted."""
         while self.height <= height:
@@ -179,47 +165,21 @@ class Headers:
         self._check_period(self.tip.header)
         return self.tip
 
-    async def follow(self, vouched: tuple[int, bytes] | None = None) -> None:
-        """Keep up with the chain for ever: wait, at one validator after the other, for the next block."""
-        while not self.halted:
-            height = self.height
-            try:
-                if self.tip is None:
-                    await self.begin(vouched)
-                await self._pool.first(self._hear_next, hedge_s=FOLLOW_S)
-                await self._flush(EVERY_S)
-                self.trouble = ""
-            except (NotFound, LedgerUnavailable) as error:
-                self._troubled(str(error))
-                await asyncio.sleep(PROBE_EVERY_S)
-            except Halted:
-                return
-            self._pool.rotate()
-            await asyncio.sleep(PAUSE_S if self.height > height else 2 * PAUSE_S)
+    def troubled(self, trouble: str) -> None:
+        """Nothing new can be verified, and this is why."""
+        if trouble != self.trouble:
+            log("not_verifying", why=trouble)
+        self.trouble = trouble
 
-    async def probe(self) -> None:
-        """Look for ever whether silent validators are back."""
-        while True:
-            await asyncio.sleep(PROBE_EVERY_S)
-            await self._pool.probe()
+    async def flush(self, every_s: float) -> None:
+        """Write down what is verified, if that was not done within `every_s` seconds."""
+        await self._climber.flush(every_s)
 
     async def close(self) -> None:
         """Write down what is verified, and end the threads."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LIGHT_S + 1):
-                await self._flush(0.0)
-        for executor in (self._thread, self._fetchers):
-            executor.shutdown(wait=False, cancel_futures=True)
+        await self._climber.close()
 
     # --- inside -------------------------------------------------------------------------------
-
-    async def _hear_next(self, source: Source) -> None:
-        """Ask `source` for its next block, and verify whatever it then says is the newest."""
-        params = {"key": "validators", "min_height": self.height + 1, "wait_ms": int(FOLLOW_S * 1000)}
-        self.check_usable()
-        with contextlib.suppress(NotInTime, NotFound):
-            await source.upstream.call("query_proven", params, FOLLOW_S + 2.0)
-            await self._verified(None, source)
 
     async def _verified(self, height: int | None, source: Source | None) -> LightBlock:
         """Climb to `height`, or to the newest block there is; waits shortly for a witness to have it, too."""
@@ -243,51 +203,19 @@ class Headers:
                     raise LedgerUnavailable(f"no header can be verified: {error}") from error
                 await asyncio.sleep(PAUSE_S)
 
-    async def _climb(
-        self, step: Callable[[LightClient], LightBlock], source: Source | None = None
-    ) -> LightBlock:
+    async def _climb(self, step: Step, source: Source | None = None) -> LightBlock:
         """Take one step of the light client. Raises its errors, and Halted when it finds an attack."""
         self._check_halted()
-        loop = asyncio.get_running_loop()
         try:
-            block = await loop.run_in_executor(self._thread, self._in_thread, loop, step, source)
+            block = await self._climber.climb(step, source)
         except AttackDetected as attack:
             self._halt(attack)
         self._rise(block)
         return block
 
-    async def _flush(self, every_s: float) -> None:
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.flush, every_s)
-        except OSError as error:
-            log("not_written", why=str(error), next="free space or replace the disk; it goes on in memory")
-
-    def _in_thread(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        step: Callable[[LightClient], LightBlock],
-        source: Source | None,
-    ) -> LightBlock:
-        providers = self._pool.providers(source)
-        if len(providers) < 2:
-            raise NotConfirmed("fewer than two validators can be asked, and one alone is not believed")
-
-        def dropped(provider: Provider, why: LightClientError) -> None:
-            loop.call_soon_threadsafe(self._pool.gave_up, provider.name, why)
-
-        light = LightClient(
-            providers[0],
-            providers[1:],
-            self._store,
-            self._options,
-            self._clock_ns,
-            dropped=dropped,
-        )
-        return step(light)
-
     def _rise(self, block: LightBlock) -> None:
         self._remember(block)
-        self._lowest = self._lowest or block
+        self.lowest = self.lowest or block
         if block.height > self.height:
             self.tip = block
             self.trouble = ""
@@ -321,13 +249,7 @@ class Headers:
         digest = await self.history.hash_of(height)
 
         async def attempt(source: Source) -> LightBlock:
-            loop = asyncio.get_running_loop()
-            try:
-                block = await loop.run_in_executor(self._fetchers, source.provider.light_block, height)
-            except NoSuchBlock as error:
-                raise NotFound(f"height {height} is not available") from error
-            except ProviderError as error:
-                raise LedgerUnavailable(str(error)) from error
+            block = await self._climber.fetch(height, source)
             if block.header.hash != digest or not verify_block(block).ok:
                 raise lie(f"block {height}", "another block")
             return block
@@ -338,23 +260,13 @@ class Headers:
 
     async def _confront(self, ours: LightBlock, source: Source) -> None:
         """`source` has another header than `ours`. Raises Halted when it can prove it."""
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._examine, ours, source)
+            await self._climber.examine(ours, source)
         except AttackDetected as attack:
             self._halt(attack)
 
-    def _examine(self, ours: LightBlock, source: Source) -> None:
-        below = [block for block in self._store.blocks() if block.height < ours.height][-1:]
-        examine((*below, ours), source.provider, self._options, self._clock_ns())
-
     def _halt(self, attack: AttackDetected) -> NoReturn:
-        self.halted = str(attack)
-        try:
-            self.halted = self._evidence.keep(attack.evidence)
-        except OSError as error:
-            pieces = json.dumps([piece.to_json() for piece in attack.evidence])
-            log("evidence_not_written", why=str(error), next="keep this line", evidence=pieces)
+        self.halted = self._evidence.keep(attack)
         log("ATTACK", kind=attack.evidence[0].kind.value, next=self.halted)
         self._came.set()
         raise Halted(self.halted) from attack
@@ -373,11 +285,6 @@ class Headers:
                 " right, ask two people of the consortium for the height and hash of a recent block and start"
                 " this node with --trust HEIGHT:HASH"
             )
-
-    def _troubled(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            log("not_verifying", why=trouble)
-        self.trouble = trouble
 
 
 def _refusal_words(refused: HeaderRefused) -> str:

@@ -36,6 +36,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many calls each address may make; this machine's own as many as it likes."""
     trusting_period_s: Annotated[int, msgspec.Meta(ge=1)] = 14 * 86_400
     clock_drift_s: Annotated[int, msgspec.Meta(ge=0, le=600)] = 10
+    watts_per_core: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 10
 
 
 class ThinHome:

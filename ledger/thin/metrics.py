@@ -19,7 +19,7 @@ class _Thin(Collector):
             "salus_thin_verified_height", "Newest header verified.", tip.header.height if tip else 0
         )
         yield GaugeMetricFamily(
-            "salus_thin_submitting", "Transactions on their way to a block.", self._node.submitting
+            "salus_thin_submitting", "Transactions on their way to a block.", len(self._node.submitting)
         )
 
 

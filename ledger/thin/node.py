@@ -7,7 +7,9 @@ from collections.abc import Callable
 import aiohttp
 
 from ledger.light.verdict import Options
+from ledger.node.energy import SAMPLE_S, EnergyMeter
 from ledger.node.log import log
+from ledger.thin.following import follow, probe
 from ledger.thin.headers import Headers
 from ledger.thin.home import Config, ThinHome
 from ledger.thin.memory import Memory
@@ -53,7 +55,9 @@ class ThinNode:
             Options(config.trusting_period_s * _SECOND_NS, clock_drift_ns=config.clock_drift_s * _SECOND_NS),
             clock_ns,
         )
-        self.submitting = 0
+        self.energy = EnergyMeter(config.watts_per_core)
+        self.submitting: dict[object, bytes] = {}
+        """What is being handed on to validators, oldest first."""
         self.failed = asyncio.Event()
         """Set when following the chain ended by a fault of ours: stop, rather than grow old unnoticed."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,11 +71,17 @@ class ThinNode:
     async def start(self) -> None:
         """Follow the chain from now on."""
         self._tasks = [
-            asyncio.ensure_future(self.headers.follow(self._vouched)),
-            asyncio.ensure_future(self.headers.probe()),
+            asyncio.ensure_future(follow(self.headers, self.pool, self._vouched)),
+            asyncio.ensure_future(probe(self.pool)),
+            asyncio.ensure_future(self._sample_energy()),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
+
+    async def _sample_energy(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_S)
+            self.energy.sample()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

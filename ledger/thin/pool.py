@@ -6,11 +6,13 @@ Rules
 - Who is silent is asked last until it answers again. Who is slow is not waited for: the next is asked, too.
 - "Rejected" and "not there" cannot be proven. They count when f + 1 validators say so, of which one is
   honest, or when all that answer do.
+- Other things under no hash are told only when f + 1 validators, and two at least, say the very same.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +28,7 @@ PROBE_S = 2.0
 DROPPED_S, MOST_DROPPED_S = 600.0, 86_400.0
 
 Checked = TypeVar("Checked")
+Same = TypeVar("Same", bound=Hashable)
 OUR_CLOCK = ("future", "trusting period")
 """Rules by which a header may fail though its server is honest: our clock or our trust is to blame."""
 
@@ -64,27 +67,62 @@ class Pool:
         Raises TxRejected, NotFound, TooLarge, Busy, Halted, or LedgerUnavailable when nobody gave an answer
         that verifies.
         """
-        turn, tally = self.in_turn(preferred), _Tally(self._faulty())
+        return (await self.several(attempt, 1, hedge_s, preferred))[0]
+
+    async def several(
+        self,
+        attempt: Callable[[Source], Awaitable[Checked]],
+        wanted: int,
+        hedge_s: float = HEDGE_S,
+        preferred: Source | None = None,
+    ) -> list[Checked]:
+        """The first `wanted` values that an `attempt` returns, each from another validator; fewer, but one at
+        least, when no more of them answer. Raises as `first` does."""
+        waiting, tally = deque(self.in_turn(preferred)), _Tally(self._faulty())
         running: dict[asyncio.Task[Checked], Source] = {}
+        found: list[Checked] = []
+        one_more = False
         try:
-            while True:
-                if (source := next(turn, None)) is not None:
+            while len(found) < wanted and (waiting or running):
+                while waiting and (one_more or len(found) + len(running) < wanted):
+                    source, one_more = waiting.popleft(), False
                     running[asyncio.ensure_future(attempt(source))] = source
-                elif not running:
-                    raise tally.verdict(self)
                 done, _ = await asyncio.wait(
-                    running, timeout=None if source is None else hedge_s, return_when=asyncio.FIRST_COMPLETED
+                    running, timeout=hedge_s if waiting else None, return_when=asyncio.FIRST_COMPLETED
                 )
+                one_more = not done
                 for task in done:
                     source = running.pop(task)
                     if (trouble := task.exception()) is None:
-                        return task.result()
-                    self._judge(source, trouble)
-                    tally.add(trouble)
+                        found.append(task.result())
+                    else:
+                        self._judge(source, trouble)
+                        tally.add(trouble)
+                        one_more = True
         finally:
             for task in running:
                 task.add_done_callback(_forget)
                 task.cancel()
+        if not found:
+            raise tally.verdict(self)
+        return found
+
+    @property
+    def vouchers(self) -> int:
+        """How many validators must say the same of what cannot be proven: f + 1, two at least."""
+        return max(self._faulty() + 1, 2)
+
+    async def agreed(self, attempt: Callable[[Source], Awaitable[Same]], hedge_s: float = HEDGE_S) -> Same:
+        """What enough validators say alike. Raises as `first` does, and LedgerUnavailable when too few do."""
+        for wanted in (self.vouchers, len(self.sources)):
+            said = await self.several(attempt, wanted, hedge_s)
+            value, count = Counter(said).most_common(1)[0]
+            if count >= self.vouchers:
+                return value
+        raise LedgerUnavailable(
+            f"no proof covers this, and of {len(said)} validators that answer fewer than {self.vouchers} say"
+            " the same"
+        )
 
     def in_turn(self, preferred: Source | None = None) -> Iterator[Source]:
         """Those that may be asked: `preferred`, then the others, the silent ones last."""

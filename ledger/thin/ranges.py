@@ -3,7 +3,7 @@
 from ledger.client.errors import NotFound
 from ledger.client.transport import Unanswered
 from ledger.client.verify import ProvenBlock
-from ledger.thin.checks import Against, tip_of
+from ledger.thin.checks import Against, lie, tip_of
 from ledger.thin.pool import Pool, Source
 from ledger.thin.upstream import LARGE_BYTES
 
@@ -30,6 +30,8 @@ async def fetch_range(
         blocks = against.blocks(answer, first, full).blocks
         if not blocks:
             raise NotFound(f"height {first} is not available")
+        if signed and any(block.last_commit is None for block in blocks):
+            raise lie("last commits", "none")
         return blocks
 
     return await pool.first(attempt, LARGE_HEDGE_S)

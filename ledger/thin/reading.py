@@ -2,30 +2,26 @@
 
 Rules
 - A state is never older than the newest header that this node had verified when it was asked.
-- A transaction's code is proven by the next header, for which is shortly waited.
 - What lies in a range is all that lies in it: a validator cannot leave anything out up to the newest header.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ledger.client.errors import LedgerUnavailable, NotFound
+from ledger.client.errors import NotFound
 from ledger.client.verify import ProvenBlock
 from ledger.light.verdict import LightBlock
 from ledger.thin import checks
 from ledger.thin.errors import TooLarge
 from ledger.thin.node import ThinNode
 from ledger.thin.pool import Source
-from ledger.thin.ranges import LARGE_HEDGE_S, fetch_range
-from ledger.thin.upstream import ANSWER_S, LARGE_BYTES
-from ledger.types.block import Block
+from ledger.thin.ranges import fetch_range
+from ledger.thin.upstream import ANSWER_S
+from ledger.types.block import Block, Commit, Header
 from ledger.types.merkle import Proof
 from ledger.types.rpc_json import base64_text, hex_text
 
-BLOCK_S = 20.0
-NEXT_HEADER_S = 2.0
 MAX_BLOCKS = 500
 STEP_WHOLE, STEP_HASHES = 8, 250
 """How many blocks to ask for at once: whole ones, or their transactions' hashes."""
@@ -39,6 +35,14 @@ class FoundTx:
 
     wire: bytes
     proof: Proof
+    header: Header
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A transaction, its proof, and who signed its block: all that somebody else needs to check it."""
+
+    tx: FoundTx
     block: LightBlock
 
 
@@ -58,34 +62,35 @@ class FoundState:
     block: LightBlock
 
 
-async def whole_block(node: ThinNode, height: int) -> tuple[Block, LightBlock]:
+async def whole_block(node: ThinNode, height: int) -> Block:
     """The block at `height`. Raises NotFound, LedgerUnavailable."""
-    verified = await node.headers.block(height)
-
-    async def attempt(source: Source) -> Block:
-        params = {"height": str(height)}
-        answer = await source.upstream.call("block", params, BLOCK_S, LARGE_BYTES)
-        return checks.block_of(answer, verified)
-
-    return await node.pool.first(attempt, LARGE_HEDGE_S), verified
+    found = await signed_block(node, height, full=True)
+    return Block(found.header, found.txs, found.last_commit or Commit(), found.evidence)
 
 
-async def block_with_hash(node: ThinNode, digest: bytes) -> tuple[Block, LightBlock]:
+async def signed_block(node: ThinNode, height: int, full: bool = False) -> ProvenBlock:
+    """The block at `height` with its last commit and evidence, and its transactions or their hashes.
+
+    Raises NotFound, LedgerUnavailable.
+    """
+    header = await node.headers.header(height)
+    (found,) = await fetch_range(node.pool, height, height, header.hash, full, signed=True)
+    return found
+
+
+async def block_with_hash(node: ThinNode, digest: bytes) -> Block:
     """The block whose header has this hash. Raises NotFound, LedgerUnavailable."""
 
     async def attempt(source: Source) -> int:
-        answer = await source.upstream.call(
-            "block_by_hash", {"hash": base64_text(digest)}, BLOCK_S, LARGE_BYTES
-        )
-        if isinstance(answer, dict) and answer.get("block") is None:
+        answer = await source.upstream.call("header_by_hash", {"hash": base64_text(digest)})
+        header = checks.header_named(answer, digest)
+        if header is None:
             raise NotFound(f"block ({hex_text(digest)}) not found; that it never was cannot be proven")
-        height = checks.height_of_block(answer, digest)
-        if (await node.headers.block(height, source)).header.hash != digest:
-            raise checks.lie(f"block {height}", "another one")
-        return height
+        if (await node.headers.header(header.height, source)).hash != digest:
+            raise checks.lie(f"block {header.height}", "another one")
+        return header.height
 
-    height = await node.pool.first(attempt, LARGE_HEDGE_S)
-    return await whole_block(node, height)
+    return await whole_block(node, await node.pool.first(attempt))
 
 
 async def transaction(node: ThinNode, tx_hash: bytes) -> FoundTx:
@@ -93,8 +98,8 @@ async def transaction(node: ThinNode, tx_hash: bytes) -> FoundTx:
 
     async def attempt(source: Source) -> FoundTx:
         answer = await source.upstream.call("tx", {"hash": base64_text(tx_hash), "prove": True})
-        verified = await node.headers.block(checks.height_in(answer), source)
-        return FoundTx(*checks.tx_of(answer, tx_hash, verified), verified)
+        header = await node.headers.header(checks.height_in(answer), source)
+        return FoundTx(*checks.tx_of(answer, tx_hash, header), header)
 
     try:
         return await node.pool.first(attempt)
@@ -102,11 +107,17 @@ async def transaction(node: ThinNode, tx_hash: bytes) -> FoundTx:
         raise NotFound(f"tx ({hex_text(tx_hash)}) not found") from absent
 
 
-async def bundled(node: ThinNode, answer: Any, wire: bytes, source: Source) -> FoundTx:
+async def bundle(node: ThinNode, tx_hash: bytes) -> Bundled:
+    """A committed transaction with all that proves it. Raises NotFound, LedgerUnavailable."""
+    found = await transaction(node, tx_hash)
+    return Bundled(found, await node.headers.block(found.header.height))
+
+
+async def bundled(node: ThinNode, answer: Any, wire: bytes, source: Source) -> Bundled:
     """The transaction `wire` as a validator's proof bundle proves it. Raises ProofInvalid."""
     verified = await node.headers.confirm(*checks.stated(answer), source)
     checks.Against(verified.header.hash).committed_tx(answer, wire)
-    return FoundTx(wire, checks.proof_in(answer), verified)
+    return Bundled(FoundTx(wire, checks.proof_in(answer), verified.header), verified)
 
 
 async def state(node: ThinNode, key: bytes, least: int, wait_ms: int) -> FoundState:
@@ -125,10 +136,12 @@ async def state(node: ThinNode, key: bytes, least: int, wait_ms: int) -> FoundSt
     return await node.pool.first(attempt)
 
 
-async def state_after(node: ThinNode, key: bytes, height: int) -> FoundState:
-    """What the state after block `height` held under `key`. Raises NotFound, LedgerUnavailable."""
-    await node.headers.block(height)
-    after = await next_block(node, height)
+async def state_after(node: ThinNode, key: bytes, after: LightBlock) -> FoundState:
+    """What the state held under `key` before the block `after`, whose header names its root.
+
+    Raises NotFound, LedgerUnavailable.
+    """
+    height = after.height - 1
 
     async def attempt(source: Source) -> FoundState:
         params = {"data": key.hex(), "height": str(height), "prove": True}
@@ -138,34 +151,6 @@ async def state_after(node: ThinNode, key: bytes, height: int) -> FoundState:
         return FoundState(*checks.query_of(answer, key, after.header), after)
 
     return await node.pool.first(attempt)
-
-
-async def codes(node: ThinNode, height: int, count: int) -> tuple[int, ...]:
-    """The codes of the `count` transactions of block `height`. Raises LedgerUnavailable, NotFound."""
-    after = (await next_block(node, height)).header
-    if checks.all_accepted(count) == after.last_results_hash:
-        return (0,) * count
-
-    async def attempt(source: Source) -> tuple[int, ...]:
-        params = {"height": str(height)}
-        answer = await source.upstream.call("block_results", params, BLOCK_S, LARGE_BYTES)
-        return checks.codes_of(answer, after)
-
-    return await node.pool.first(attempt, LARGE_HEDGE_S)
-
-
-async def next_block(node: ThinNode, height: int) -> LightBlock:
-    """The light block after `height`, which proves what that block came to; waits shortly for it."""
-    try:
-        async with asyncio.timeout(NEXT_HEADER_S):
-            if node.headers.height <= height:
-                await node.headers.newest()
-            await node.headers.wait_above(height)
-    except TimeoutError:
-        raise LedgerUnavailable(
-            f"what block {height} came to is proven by header {height + 1}, which does not exist yet"
-        ) from None
-    return await node.headers.block(height + 1)
 
 
 async def blocks(node: ThinNode, first: int, last: int, full: bool, signed: bool = False) -> Range:

@@ -4,22 +4,21 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
-from ledger.client.errors import LedgerError, TxRejected
+from ledger.client.errors import LedgerError, NotFound
 from ledger.client.transport import Unanswered
 from ledger.light.verdict import LightBlock
-from ledger.machine.validators import updates
-from ledger.node.rpc_mempool import COMMIT_WAIT_S
-from ledger.node.rpc_params import MAX_PER_PAGE, Params, internal
+from ledger.node.rpc_params import Params, internal
 from ledger.node.rpc_routes import MAX_PAGE
-from ledger.thin import forms, reading, submitting
+from ledger.thin import forms, outcomes, reading
 from ledger.thin.errors import Halted
 from ledger.thin.node import NO_KEY, ThinNode
 from ledger.thin.pool import Source
-from ledger.types.ids import BlockID, sha256
+from ledger.types.block import Commit, Header
+from ledger.types.ids import BlockID
 from ledger.types.rpc_json import (
-    KEY_TYPE,
     JsonShapeError,
     base64_text,
+    header_to_json,
     hex_text,
     integer_of,
     time_to_text,
@@ -31,10 +30,10 @@ STATUS_S = 1.0
 VERSION = "0.38.0"
 
 
-async def light_block(node: ThinNode, params: Params) -> LightBlock:
-    """The verified light block at the `height` asked for, or the newest one. Raises RpcError, LedgerError."""
+async def asked_header(node: ThinNode, params: Params) -> Header:
+    """The verified header at the `height` asked for, or the newest one. Raises RpcError, LedgerError."""
     height = params.height()
-    return node.headers.check_usable() if height is None else await node.headers.block(height)
+    return node.headers.check_usable().header if height is None else await node.headers.header(height)
 
 
 async def status(node: ThinNode, params: Params) -> dict[str, Any]:
@@ -111,46 +110,58 @@ async def genesis(node: ThinNode, params: Params) -> dict[str, Any]:
     return {"genesis": node.genesis.to_json()}
 
 
+async def consensus_params(node: ThinNode, params: Params) -> dict[str, Any]:
+    """The limits of blocks and evidence, which are those of the genesis at every height."""
+    height = (await asked_header(node, params)).height
+    return {"block_height": str(height), "consensus_params": node.genesis.to_json()["consensus_params"]}
+
+
 async def block(node: ThinNode, params: Params) -> dict[str, Any]:
     """The block at `height`, or the newest verified one."""
-    return forms.block_answer(*await reading.whole_block(node, (await light_block(node, params)).height))
+    height = (await asked_header(node, params)).height
+    return forms.block_answer(await reading.whole_block(node, height))
 
 
 async def block_by_hash(node: ThinNode, params: Params) -> dict[str, Any]:
-    """The block with this header hash."""
-    return forms.block_answer(*await reading.block_with_hash(node, params.data("hash")))
+    """The block with this header hash; null when there is none, as f + 1 validators say."""
+    try:
+        return forms.block_answer(await reading.block_with_hash(node, params.data("hash")))
+    except NotFound:
+        return {"block_id": {"hash": "", "parts": {"total": 0, "hash": ""}}, "block": None}
 
 
 async def header(node: ThinNode, params: Params) -> dict[str, Any]:
     """The header at `height`, or the newest verified one."""
-    return {"header": forms.signed_header(await light_block(node, params))["header"]}
+    return {"header": header_to_json(await asked_header(node, params))}
 
 
 async def header_by_hash(node: ThinNode, params: Params) -> dict[str, Any]:
-    """The header with this hash."""
-    _block, verified = await reading.block_with_hash(node, params.data("hash"))
-    return {"header": forms.signed_header(verified)["header"]}
+    """The header with this hash; null when there is none, as f + 1 validators say."""
+    try:
+        found = await reading.block_with_hash(node, params.data("hash"))
+    except NotFound:
+        return {"header": None}
+    return {"header": header_to_json(found.header)}
 
 
 async def commit(node: ThinNode, params: Params) -> dict[str, Any]:
-    """Header and commit at `height`; canonical when the next header is known to name this very commit."""
-    found = await light_block(node, params)
-    after = node.headers.known(found.height + 1)
-    canonical = after is not None and after.header.last_commit_hash == found.commit.hash
-    return {"signed_header": forms.signed_header(found), "canonical": canonical}
+    """Header and commit at `height`: the canonical commit, which the next block holds, but for the newest."""
+    found = await asked_header(node, params)
+    tip = node.headers.check_usable()
+    if found.height >= tip.height:
+        return {"signed_header": forms.signed_header(found, tip.commit), "canonical": False}
+    after = await reading.signed_block(node, found.height + 1)
+    return {"signed_header": forms.signed_header(found, after.last_commit or Commit()), "canonical": True}
 
 
 async def validators(node: ThinNode, params: Params) -> dict[str, Any]:
     """The validators that decide `height`, at most one beyond the newest verified block."""
-    tip = node.headers.check_usable()
-    height = params.height() or tip.height
+    height = params.height() or node.headers.check_usable().height
     everybody = [
         {**validator_to_json(each), "proposer_priority": "0"}
         for each in (await _set_at(node, height)).validators
     ]
-    size = params.integer("per_page", MAX_PER_PAGE, 1, MAX_PER_PAGE)
-    first = size * (params.integer("page", 1, 1) - 1)
-    found = everybody[first : first + size]
+    found = everybody[params.page(len(everybody))]
     return {
         "block_height": str(height),
         "validators": found,
@@ -181,79 +192,17 @@ async def blockchain(node: ThinNode, params: Params) -> dict[str, Any]:
 
 
 async def block_results(node: ThinNode, params: Params) -> dict[str, Any]:
-    """The codes of a block's transactions and what the next header says it changed: of the block at `height`,
-    or of the newest one that has a next header."""
-    tip = node.headers.check_usable().height
-    height = (await node.headers.block(params.height() or max(tip - 1, 1))).height
-    proven, _end = await reading.blocks(node, height, height, full=False)
-    codes = await reading.codes(node, height, len(proven[0].txs))
-    after = await node.headers.block(height + 1)
-    return {
-        "height": str(height),
-        "txs_results": [forms.result(code) for code in codes] or None,
-        "finalize_block_events": None,
-        "validator_updates": _updates(after) or None,
-        "consensus_param_updates": None,
-        "app_hash": base64_text(after.header.app_hash),
-        "omitted": [*forms.RESULT_OMITS, "finalize_block_events"],
-    }
-
-
-def _updates(after: LightBlock) -> list[dict[str, Any]]:
-    """Whose power changes from the height of `after` to the next: decided one block before `after`."""
-    if after.next_validators is None:
-        return []
-    before, then = (
-        {each.public_key: each.power for each in one.validators}
-        for one in (after.validators, after.next_validators)
-    )
-    return [
-        {"pub_key": {"type": KEY_TYPE, "value": base64_text(key)}, "power": str(power)}
-        for key, power in updates(before, then)
-    ]
+    """What the block at `height`, or the newest verified one, came to."""
+    found = await asked_header(node, params)
+    return forms.outcome_answer(await outcomes.of_block(node, found.height))
 
 
 async def tx(node: ThinNode, params: Params) -> dict[str, Any]:
     """A committed transaction by its hash, proven whether `prove` asks for the proof or not."""
     found = await reading.transaction(node, params.data("hash"))
-    codes = await reading.codes(node, found.block.height, found.proof.total)
-    return forms.tx_answer(found, codes[found.proof.index], params.boolean("prove"))
-
-
-async def broadcast_tx_sync(node: ThinNode, params: Params) -> dict[str, Any]:
-    """Hand the transaction to the validators, and answer with the check's code."""
-    wire = params.data("tx")
-    code, log = 0, ""
-    try:
-        await submitting.submit(node, wire)
-    except TxRejected as refused:
-        code, log = refused.code, refused.reason
-    return {"code": code, "data": "", "log": log, "codespace": "", "hash": hex_text(sha256(wire))}
-
-
-async def broadcast_tx_async(node: ThinNode, params: Params) -> dict[str, Any]:
-    """Like broadcast_tx_sync, but what the check says is not told."""
-    return {**await broadcast_tx_sync(node, params), "code": 0, "log": ""}
-
-
-async def broadcast_tx_commit(node: ThinNode, params: Params) -> dict[str, Any]:
-    """Hand the transaction on and wait until it is proven to be in a block."""
-    wire = params.data("tx")
-    answer = {
-        "check_tx": forms.result(0),
-        "tx_result": forms.result(0),
-        "hash": hex_text(sha256(wire)),
-        "height": "0",
-    }
-    try:
-        found = await submitting.commit(node, wire, int(COMMIT_WAIT_S * 1000))
-    except TxRejected as refused:
-        return {**answer, "check_tx": {**forms.result(refused.code), "log": refused.reason}}
-    except submitting.NotCommitted:
-        raise internal("timed out waiting for tx to be included in a block") from None
-    codes = await reading.codes(node, found.block.height, found.proof.total)
-    result = forms.result(codes[found.proof.index])
-    return {**answer, "tx_result": result, "height": str(found.block.height), "omitted": forms.RESULT_OMITS}
+    place, wires = found.proof, {found.proof.index: found.wire}
+    told = await outcomes.of_transactions(node, found.header.height, place.total, wires)
+    return forms.tx_answer(found, told, params.boolean("prove"))
 
 
 async def abci_info(node: ThinNode, params: Params) -> dict[str, Any]:
@@ -274,7 +223,8 @@ async def abci_query(node: ThinNode, params: Params) -> dict[str, Any]:
     """The value under the key `data` after block `height`, or after the last proven one."""
     key, height = params.data("data", as_hex=True), params.integer("height")
     if height:
-        found = await reading.state_after(node, key, height)
+        await node.headers.header(height)
+        found = await reading.state_after(node, key, await outcomes.next_block(node, height))
     else:
         try:
             key.decode()
@@ -302,18 +252,13 @@ async def net_info(node: ThinNode, params: Params) -> dict[str, Any]:
     return {"listening": True, "listeners": [listener], "n_peers": str(len(peers)), "peers": peers}
 
 
-async def num_unconfirmed_txs(node: ThinNode, params: Params) -> dict[str, Any]:
-    """How many transactions are being handed on here; the validators' pools are not ours to vouch for."""
-    count = str(node.submitting)
-    return {"n_txs": count, "total": count, "total_bytes": "0", "txs": None}
-
-
 ROUTES = {
     route.__name__: route
     for route in (
         status,
         health,
         genesis,
+        consensus_params,
         block,
         block_by_hash,
         header,
@@ -323,12 +268,8 @@ ROUTES = {
         blockchain,
         block_results,
         tx,
-        broadcast_tx_sync,
-        broadcast_tx_async,
-        broadcast_tx_commit,
         abci_info,
         abci_query,
         net_info,
-        num_unconfirmed_txs,
     )
 }

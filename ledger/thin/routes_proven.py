@@ -13,7 +13,7 @@ from ledger.types.rpc_json import hex_text
 
 async def proof_bundle(node: ThinNode, params: Params) -> dict[str, Any]:
     """The bundle of a committed transaction by its hash."""
-    return forms.bundle(await reading.transaction(node, params.data("hash")))
+    return forms.bundle(await reading.bundle(node, params.data("hash")))
 
 
 async def commit_proven(node: ThinNode, params: Params) -> dict[str, Any]:

@@ -20,9 +20,14 @@ from ledger.node.mempool import BUSY
 from ledger.node.rpc import RETRY_AFTER_S, Rpc
 from ledger.node.rpc_params import Params, RpcError, internal
 from ledger.node.rpc_proven import REJECTED
-from ledger.thin.errors import Busy, Halted, TooLarge
+from ledger.thin.errors import Busy, Halted, TooLarge, Undecided
 from ledger.thin.metrics import exposition
 from ledger.thin.node import ThinNode
+from ledger.thin.routes import ROUTES
+from ledger.thin.routes_consortium import CONSORTIUM_ROUTES
+from ledger.thin.routes_pool import POOL_ROUTES
+from ledger.thin.routes_proven import PROVEN_ROUTES
+from ledger.thin.routes_search import SEARCH_ROUTES
 from ledger.thin.subscriptions import Subscriptions
 
 UNAVAILABLE, HALTED = -32003, -32004
@@ -34,9 +39,18 @@ Route = Callable[[ThinNode, Params], Awaitable[Any]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_rpc(node: ThinNode, routes: Mapping[str, Route]) -> Rpc:
+_ALL: Mapping[str, Route] = {
+    **ROUTES,
+    **POOL_ROUTES,
+    **SEARCH_ROUTES,
+    **PROVEN_ROUTES,
+    **CONSORTIUM_ROUTES,
+}
+
+
+def make_rpc(node: ThinNode) -> Rpc:
     """The server of `node`, not yet listening."""
-    told = {name: _telling(route) for name, route in routes.items()}
+    told = {name: _telling(route) for name, route in _ALL.items()}
     return Rpc(
         node, told, Subscriptions, middlewares=[_bounded(node)], max_batch=MAX_BATCH, metrics=exposition
     )
@@ -60,7 +74,7 @@ def _telling(route: Route) -> Route:
             raise RpcError(UNAVAILABLE, "Busy", _busy_words(error)) from error
         except TooLarge as error:
             raise RpcError(UNAVAILABLE, "Too large", f"{error}: ask for less, or ask a validator") from error
-        except (LedgerUnavailable, ProofInvalid, LightClientError) as error:
+        except (LedgerUnavailable, Undecided, ProofInvalid, LightClientError) as error:
             raise RpcError(UNAVAILABLE, "Service unavailable", str(error)) from error
 
     return told

@@ -8,12 +8,13 @@ Rules
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from ledger.light.evidence import AttackEvidence
+from ledger.light.errors import AttackDetected
 from ledger.light.store import JsonFileStore, MemoryStore
 from ledger.light.verdict import LightBlock
+from ledger.node.log import log
 from ledger.node.record_log import write_atomically
 
 
@@ -53,12 +54,16 @@ class EvidenceFolder:
         names = sorted(path.name for path in self._folder.glob("*.json")) if self._folder.exists() else []
         return _halted_words(names[0]) if names else ""
 
-    def keep(self, evidence: Sequence[AttackEvidence]) -> str:
-        """Write the evidence down, durably; returns what to tell everybody."""
-        self._folder.mkdir(exist_ok=True)
-        name = f"attack-{evidence[0].common_height}-{evidence[0].conflicting.height}.json"
-        pieces = json.dumps([piece.to_json() for piece in evidence], indent=1)
-        write_atomically(self._folder / name, pieces.encode())
+    def keep(self, attack: AttackDetected) -> str:
+        """Write the evidence down, durably, or where the disk fails into the log; what to tell everybody."""
+        name = f"attack-{attack.evidence[0].common_height}-{attack.evidence[0].conflicting.height}.json"
+        pieces = [piece.to_json() for piece in attack.evidence]
+        try:
+            self._folder.mkdir(exist_ok=True)
+            write_atomically(self._folder / name, json.dumps(pieces, indent=1).encode())
+        except OSError as error:
+            log("evidence_not_written", why=str(error), next="keep this line", evidence=json.dumps(pieces))
+            return str(attack)
         return _halted_words(name)
 
 

@@ -24,6 +24,8 @@ from ledger.types.validators import ValidatorSet
 
 CONNECT_S = 1.0
 ANSWER_S = 5.0
+BLOCK_S = 20.0
+"""How long one validator may take for a whole block, or what came of it."""
 LIGHT_S = 2.0
 """How long the light client, which asks one after the other, waits for one answer."""
 SMALL_BYTES = 1024 * 1024

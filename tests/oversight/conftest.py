@@ -1,4 +1,7 @@
-"""A real ledger to look at: one validator signed twice and lost its power, another was given more."""
+"""A real ledger to look at: one validator signed twice and lost its power, another was given more.
+
+What the pages show of it is the same through the validators and through a thin node before them.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +13,7 @@ from accounts.api import person_ensure
 from ledger.api import LedgerClient, PowerChanges
 from tests.ledger.cluster.governance import NORTH_LAKE, RIVERSIDE, admit, agree, step
 from tests.ledger.cluster.network import Network, Person
+from tests.ledger.thin.thin_process import Thin
 from tests.mobile_api.conftest import Chromium, chromium
 
 __all__ = ["Chromium", "chromium"]
@@ -43,6 +47,18 @@ def _blocks_until_punished(client: LedgerClient) -> bool:
     return len(client.validators()) == len(HONEST)
 
 
+@pytest.fixture(scope="package", params=["validators", "thin"])
+def doors(request: pytest.FixtureRequest, network: Network) -> Iterator[list[str]]:
+    """What the web server talks to."""
+    validators = [network.node(name).rpc for name in HONEST]
+    if request.param == "validators":
+        yield validators
+        return
+    thin = Thin(network, validators).start()
+    yield [thin.url]
+    thin.kill()
+
+
 @pytest.fixture
 def reader(network: Network) -> Iterator[LedgerClient]:
     made = network.client(*HONEST)
@@ -51,9 +67,9 @@ def reader(network: Network) -> Iterator[LedgerClient]:
 
 
 @pytest.fixture
-def regulator(db: None, network: Network, settings: Any) -> Client:
+def regulator(db: None, network: Network, doors: list[str], settings: Any) -> Client:
     """Grace Kim, signed in; the pages look at the network."""
-    settings.SALUS_LEDGER_RPC = [network.node(name).rpc for name in HONEST]
+    settings.SALUS_LEDGER_RPC = doors
     settings.SALUS_LEDGER_GENESIS = network.home / "genesis.json"
     client = Client()
     client.force_login(person_ensure(handle="grace-kim", name="Grace Kim", role="regulator"))

@@ -1,4 +1,7 @@
-"""The scene on a real network: four validator processes, killed and restarted; background threads."""
+"""The scene on a real network: four validator processes, killed and restarted; background threads.
+
+All of it once with the validators and once with a thin node before them, as in a small clinic.
+"""
 
 import json
 import os
@@ -16,6 +19,8 @@ import pytest
 
 from ledger.api import DevnetNode, LedgerClient, b64u_encode, init_devnet
 from tests.free_ports import free_ports
+from tests.ledger.cluster.network import Network
+from tests.ledger.thin.thin_process import Thin
 from tests.wallet.conftest import World, make_genesis, populate, register_everyone
 from wallet import api as wallet
 from wallet import ports
@@ -26,6 +31,7 @@ MONIKERS = ("north-lake", "riverside", "hillside", "authority")
 
 @dataclass
 class Devnet:
+    home: Path
     nodes: tuple[DevnetNode, ...]
     genesis: dict[str, Any]
     authority_seed: bytes
@@ -60,7 +66,7 @@ def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
     named = make_genesis(seed)
     home = tmp_path_factory.mktemp("devnet")
     nodes = init_devnet(home, MONIKERS, named["app_state"], named["chain_id"], free_ports(40))
-    network = Devnet(nodes, json.loads((home / "genesis.json").read_bytes()), seed)
+    network = Devnet(home, nodes, json.loads((home / "genesis.json").read_bytes()), seed)
     for moniker in MONIKERS:
         network.start(moniker)
     yield network
@@ -68,13 +74,25 @@ def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
         network.kill(moniker)
 
 
+@pytest.fixture(scope="module", params=["validators", "thin"])
+def doors(request: pytest.FixtureRequest, devnet: Devnet) -> Iterator[list[str]]:
+    """What Salus talks to."""
+    validators = [node.rpc for node in devnet.nodes]
+    if request.param == "validators":
+        yield validators
+        return
+    thin = Thin(Network(devnet.home, devnet.nodes), validators).start()
+    yield [thin.url]
+    thin.kill()
+
+
 @pytest.fixture
-def live(devnet: Devnet, transactional_db: None, keys_on_disk: bytes, settings: Any) -> Iterator[World]:
+def live(
+    devnet: Devnet, doors: list[str], transactional_db: None, keys_on_disk: bytes, settings: Any
+) -> Iterator[World]:
     """The cast on the real network, self-held Li Mei with two anchored records."""
     settings.SALUS_AUTHORITY_KEY_FILE.write_text(b64u_encode(devnet.authority_seed))
-    world = World.with_ports(
-        devnet.genesis, LedgerClient([node.rpc for node in devnet.nodes], devnet.genesis)
-    )
+    world = World.with_ports(devnet.genesis, LedgerClient(doors, devnet.genesis))
     populate(world)
     register_everyone(world)
     world.phone.set_up()
@@ -123,14 +141,14 @@ def test_scene_with_a_validator_killed_in_the_middle(
 
 
 def test_approval_reaches_the_bedside_quickly_with_background_threads(
-    devnet: Devnet, keys_on_disk: bytes, settings: Any, tmp_path: Path, capsys: Any
+    devnet: Devnet, doors: list[str], keys_on_disk: bytes, settings: Any, tmp_path: Path, capsys: Any
 ) -> None:
     keys = tmp_path / "home" / "keys"
     keys.mkdir(parents=True)
     (keys / "authority").write_text(b64u_encode(devnet.authority_seed))
     (keys / "token.pem").write_bytes(settings.SALUS_TOKEN_KEY_FILE.read_bytes())
     genesis = devnet.nodes[0].home / "genesis.json"
-    rpc = ",".join(node.rpc for node in devnet.nodes)
+    rpc = ",".join(doors)
     command = [sys.executable, "-m", "tests.wallet.live", str(keys.parent), str(genesis), rpc, "5"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALUS_")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=90, check=False)

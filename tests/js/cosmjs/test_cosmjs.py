@@ -1,6 +1,7 @@
 """The npm client `@cosmjs/tendermint-rpc` judges our RPC: what it misreads is our fault.
 
-A Node process runs its Comet38Client against a validator of a real network, over each kind of connection.
+A Node process runs its Comet38Client against a validator of a real network, and against a thin node before
+it, over each kind of connection.
 """
 
 import base64
@@ -19,6 +20,7 @@ from ledger.api import LedgerClient
 from ledger.machine.proofs import verify_absence, verify_presence
 from ledger.types.merkle import Proof, verify
 from tests.ledger.cluster.network import CHAIN_ID, MONIKERS, Network, Person
+from tests.ledger.thin.thin_process import Thin
 
 HERE = Path(__file__).parent
 JUDGE = HERE / "judge.mjs"
@@ -43,6 +45,23 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     made.kill()
 
 
+@pytest.fixture(scope="module", params=["riverside", "thin"])
+def moniker(request: pytest.FixtureRequest) -> str:
+    """Who is asked: a validator or a thin node."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def door(moniker: str, network: Network) -> Iterator[str]:
+    """Where the client connects to."""
+    if moniker != "thin":
+        yield network.node(moniker).rpc
+        return
+    thin = Thin(network, [node.rpc for node in network.nodes]).start()
+    yield thin.url
+    thin.kill()
+
+
 @pytest.fixture(scope="module")
 def client(network: Network) -> Iterator[LedgerClient]:
     made = network.client()
@@ -62,16 +81,22 @@ def wire(client: LedgerClient) -> bytes:
 
 @pytest.fixture(scope="module", params=["http", "batch", "websocket"])
 def said(
-    request: pytest.FixtureRequest, node_js: str, network: Network, client: LedgerClient, wire: bytes
+    request: pytest.FixtureRequest,
+    node_js: str,
+    network: Network,
+    door: str,
+    moniker: str,
+    client: LedgerClient,
+    wire: bytes,
 ) -> dict[str, Any]:
     """What the client understood, and what it was asked for (`asked`)."""
     transport, li_mei = request.param, Person("Li Mei").did
     height = _height_of(client, wire)
     network.until(lambda: network.height("riverside") > height, "the block that proves the state")
-    fresh = [Person(f"{transport} {kind}").registers() for kind in ("sync", "async", "commit")]
-    told = Person("told of")
+    fresh = [Person(f"{moniker} {transport} {kind}").registers() for kind in ("sync", "async", "commit")]
+    told = Person(f"{moniker} told of")
     asked = {
-        "url": network.node("riverside").rpc,
+        "url": door,
         "transport": transport,
         "height": height,
         "hash": _hash(wire),
@@ -106,19 +131,19 @@ def _did_event(person: Person) -> list[dict[str, Any]]:
     return [{"type": "did_registered", "attributes": attributes}]
 
 
-def test_it_connects_and_finds_our_version(said: dict[str, Any]) -> None:
+def test_it_connects_and_finds_our_version(said: dict[str, Any], moniker: str) -> None:
     status = said["reads"]["status"]
     assert status["nodeInfo"]["network"] == CHAIN_ID
-    assert status["nodeInfo"]["moniker"] == "riverside"
+    assert status["nodeInfo"]["moniker"] == moniker
     assert status["nodeInfo"]["version"].startswith("0.38.")
     assert status["nodeInfo"]["other"]["tx_index"] == "on"
     assert status["syncInfo"]["latestBlockHeight"] >= said["asked"]["height"]
     assert status["syncInfo"]["catchingUp"] is False
-    assert status["validatorInfo"]["votingPower"] == "10"
+    assert status["validatorInfo"]["votingPower"] == ("0" if moniker == "thin" else "10")
     assert said["reads"]["health"] is None
     if said["transport"] == "http":
         assert said["versionFound"] is True
-        assert said["connected"] == "riverside"
+        assert said["connected"] == moniker
 
 
 def test_it_reads_the_genesis(said: dict[str, Any], network: Network) -> None:

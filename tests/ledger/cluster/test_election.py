@@ -10,6 +10,7 @@ from ledger.node.devnet import Newcomer, init_newcomer
 from tests.free_ports import free_ports
 from tests.ledger.cluster.governance import NORTH_LAKE, RIVERSIDE, admit, agree, step
 from tests.ledger.cluster.network import MONIKERS, Network, Person
+from tests.ledger.thin.thin_process import Thin
 
 EVERY = 40
 RULES = ElectionChanges(every=EVERY, seats=7, availability=100, contribution=10)
@@ -49,6 +50,24 @@ def told(network: Network, moniker: str, through: str = "riverside") -> dict[str
     address = network.rpc(moniker, "status")["validator_info"]["address"]
     everybody = network.rpc(through, "election")["standing"]
     return next(one for one in everybody if one["address"] == address)
+
+
+def tells_the_same(network: Network) -> None:
+    """A thin node that came after the elections tells of them, proven, what a validator tells."""
+    thin = Thin(network, [node.rpc for node in network.nodes]).start()
+    try:
+        thin.until(lambda: thin.height() == network.height("hillside"), "it has come up")
+        assert thin.result("election") == network.rpc("hillside", "election")
+        changed = 0
+        for height in range(1, thin.height()):
+            theirs = network.rpc("hillside", f"block_results?height={height}")
+            mine = thin.result("block_results", height=str(height))
+            assert mine.pop("vouched", ["events"]) == ["events"]
+            assert mine == theirs
+            changed += bool(mine["validator_updates"])
+        assert changed == 1, "the election"
+    finally:
+        thin.kill()
 
 
 def renewed(network: Network, client: LedgerClient, moniker: str) -> None:
@@ -106,6 +125,7 @@ def test_candidate_is_elected_when_the_epoch_ends_votes_and_the_ledger_falls_sil
         return network.height("hillside") == at
 
     network.until(silent, "no block follows the last proof")
+    tells_the_same(network)
     for made in (client, fresh):
         made.close()
 
