@@ -1,7 +1,8 @@
 """An append-only file of checked records: what the write-ahead log and the block store are written with.
 
 Rules
-- A record is `length (4) ‖ CRC-32 of the length (4) ‖ first half of the payload's SHA-256 (16) ‖ payload`, big-endian.
+- A record is `length (4) ‖ CRC-32 of the length (4) ‖ first half of the payload's SHA-256 (16) ‖ payload`,
+  integers big-endian.
 - What a crash can do to the end of the file is undone: an incomplete last record is cut off, and so is one
   that breaks off into zeros which reach to the end of the file: space that the file system had taken, for
   this record and those after it, and not filled. They were never synced, so nothing relied on them.

@@ -75,6 +75,11 @@ async def test_a_flood_is_let_go_at_the_bounds_and_the_queue_recovers() -> None:
     assert queue.dropped == 8
     while len(queue):
         await asyncio.sleep(0)
+    for _ in range(3):
+        queue.put([bytes(intake.MAX_BYTES)], nobody)
+        while len(queue):
+            await asyncio.sleep(0)
+    assert queue.dropped == 8
     queue.put([b"z"], nobody)
     while len(queue):
         await asyncio.sleep(0)
