@@ -3,8 +3,11 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from ledger.native import COMPILED
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -24,7 +27,9 @@ def machine() -> str:
             line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
         ]
         model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    compiled = "with" if COMPILED is not None else "without"
+    python = f"{platform.python_version()} at {sys.base_prefix}, {compiled} compiled help"
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {python}"
 
 
 def foreign_load() -> float:
@@ -32,11 +37,18 @@ def foreign_load() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def report(bench: str, figures: dict[str, float], *, runs: int, load: float) -> None:
+def _rounded(value: float | str) -> float | str:
+    """Two decimals, and four digits of what is smaller than one."""
+    if isinstance(value, str):
+        return value
+    return round(value, 2) if abs(value) >= 1 else float(f"{value:.4g}")
+
+
+def report(bench: str, figures: Mapping[str, float | str], *, runs: int, load: float) -> None:
     """Print the result as the last line and keep it."""
     result = {
         "bench": bench,
-        "figures": {name: round(value, 2) for name, value in figures.items()},
+        "figures": {name: _rounded(value) for name, value in figures.items()},
         "machine": machine(),
         "runs": runs,
         "foreign_load": load,

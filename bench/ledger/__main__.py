@@ -11,12 +11,13 @@ import signal
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.common import foreign_load, report
 from bench.ledger.prepared import prepare
 from bench.ledger.processes import Validators, ceiling_tx_per_s
-from bench.ledger.steps import Bench
+from bench.ledger.steps import Bench, is_held
 from tests.free_ports import free_ports
 
 BODY_BYTES = 560
@@ -24,7 +25,7 @@ BODY_BYTES = 560
 RATES = (1_000, 3_000, 5_000)
 
 
-def one_run(seconds: float, consents: int) -> dict[str, float]:
+def one_run(seconds: float, consents: int) -> dict[str, float | str]:
     """Figures of one network from its first start to its end."""
     with tempfile.TemporaryDirectory(prefix="salus-bench-ledger-") as folder:
         validators = Validators(prepare(Path(folder) / "net", consents, free_ports(40)))
@@ -39,13 +40,12 @@ def one_run(seconds: float, consents: int) -> dict[str, float]:
             validators.stop()
 
 
-def _measure(bench: Bench, ceiling: float) -> dict[str, float]:
+def _measure(bench: Bench, ceiling: float) -> dict[str, float | str]:
     bench.at(1_000, 3)
     disk, (joules, _) = bench.validators.disk_bytes(), bench.energy()
     before = len(bench.outcomes)
     at = {rate: bench.at(rate) for rate in RATES}
-    held = bench.climb(3_500)
-    held = max([held, *(rate for rate, one in at.items() if one.latency(0.99) < 500 and not one.refused)])
+    held = max([bench.climb(5_500), *(rate for rate, one in at.items() if is_held(one))])
     committed = sum(one.committed for one in bench.outcomes[before:])
     spent, source = bench.energy()
     figures = {
@@ -55,8 +55,7 @@ def _measure(bench: Bench, ceiling: float) -> dict[str, float]:
     }
     per_tx = (bench.validators.disk_bytes() - disk) / committed
     peak = bench.peak
-    print(f"energy by {source}")
-    overloaded = bench.at(2 * peak, bench.seconds / 2)
+    overloaded = bench.at(2 * peak)
     blocks, cores = bench.idle()
     return figures | {
         "tx_per_s_p99_500ms": held,
@@ -68,6 +67,7 @@ def _measure(bench: Bench, ceiling: float) -> dict[str, float]:
         "idle_cpu_cores": cores,
         "disk_bytes_per_tx": per_tx,
         "joules_per_tx": (spent - joules) / committed,
+        "watts_source": source,
         "peak_mib": bench.validators.peak_mib(),
     }
 
@@ -83,7 +83,7 @@ def large(seconds: float, consents: int) -> dict[str, float]:
         try:
             bench = Bench(validators, seconds)
             bench.at(1_000, 3)
-            held, peak = bench.climb(2_000), bench.peak
+            held, peak = bench.climb(4_000), bench.peak
             memory = validators.peak_mib()
             one = Validators(nodes[:1], [validators.processes.pop(0)])
             one.stop(signal.SIGKILL)
@@ -99,9 +99,15 @@ def large(seconds: float, consents: int) -> dict[str, float]:
         }
 
 
+def _median(values: Sequence[float | str]) -> float | str:
+    """Of figures the median; of words all that were said."""
+    numbers = [value for value in values if not isinstance(value, str)]
+    return statistics.median(numbers) if numbers else "/".join(sorted({str(value) for value in values}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.ledger", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20, help="of each step (the ladder's: half)")
+    parser.add_argument("--seconds", type=float, default=20, help="of each step")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--consents", type=int, default=60_000, help="in the state of the ordinary runs")
     parser.add_argument(
@@ -110,7 +116,7 @@ def main() -> None:
     chosen = parser.parse_args()
     load = foreign_load()
     runs = [one_run(chosen.seconds, chosen.consents) for _ in range(chosen.runs)]
-    figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    figures = {name: _median([run[name] for run in runs]) for name in runs[0]}
     if chosen.large:
         figures |= large(chosen.seconds, chosen.large)
     report("ledger", figures, runs=chosen.runs, load=load)
