@@ -136,6 +136,10 @@ bench-storage: $(VENV)/.dev ## put and get, MB/s
 bench-events: $(VENV)/.dev ## memory, time and search of the index of events
 	$(PY) -m bench.event_index
 
+.PHONY: bench-snapshot
+bench-snapshot: $(VENV)/.dev ## how a snapshot of a million consents disturbs a validator, and restoring it
+	$(PY) -m bench.snapshot
+
 .PHONY: bench-sync
 bench-sync: $(VENV)/.dev ## seconds until a fresh validator has joined a ledger of 100,000 blocks
 	$(PY) -m bench.state_sync

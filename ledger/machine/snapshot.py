@@ -6,8 +6,8 @@ Rules
 - Trees are never changed: the bytes may be made while the ledger goes on, a part at a time.
 - A peer's snapshot is believed only when the root over its pairs is the app hash that a verified header
   carries; what it says of hashes is passed over. One that we wrote, and whose bytes are those that we wrote,
-  need not be hashed again: its tree is taken as it stands.
-- Lists of nonces are believed when they are those that the pairs name (`ledger.machine.nonces`).
+  need not be hashed again: its tree and its lists are taken as they stand.
+- Lists of nonces of a peer are believed when they are those that the pairs name (`ledger.machine.nonces`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -84,7 +84,7 @@ def decode_snapshot(pieces: Iterable[bytes], app_hash: bytes, ours: bool = False
         tree = StateTree.joined(parts) if ours else StateTree().update(values)
         if tree.root != app_hash:
             raise SnapshotError(f"the pairs hash to {tree.root.hex()}; the header says {app_hash.hex()}")
-        return Restored(head, tree, values, NonceBook.restore(values, lists))
+        return Restored(head, tree, values, NonceBook.restore(values, lists, ours))
     except StopIteration as error:
         raise SnapshotError("not a snapshot: records are missing") from error
     except SnapshotError:
