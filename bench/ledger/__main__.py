@@ -83,7 +83,7 @@ def large(seconds: float, consents: int) -> dict[str, float]:
         try:
             bench = Bench(validators, seconds)
             bench.at(1_000, 3)
-            held, peak = bench.climb(4_000), bench.peak
+            held, peak = bench.climb(3_000), bench.peak
             memory = validators.peak_mib()
             one = Validators(nodes[:1], [validators.processes.pop(0)])
             one.stop(signal.SIGKILL)
