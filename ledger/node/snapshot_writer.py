@@ -22,7 +22,7 @@ from ledger.node.chain import ChainState
 from ledger.node.log import log
 from ledger.node.snapshot_shelf import SnapshotShelf
 
-SNAPSHOT_TXS = 150_000
+SNAPSHOT_TXS = 100_000
 """At 45 us for each, executing so many again takes 3.4 s; docs/ledger-performance.md has the whole bound."""
 BURST_S = 0.001
 REST = 1.0
