@@ -1,14 +1,18 @@
 """What a restart does with blocks after the last snapshot: their rules run again, their signatures do not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from ledger.machine import execution
+from ledger.native import Signed
 from ledger.node import chain
 from ledger.node.block_store import BlockStore
 from ledger.node.errors import NodeError
+from ledger.types import signing
+from ledger.types.tx import decode_tx
 from tests.ledger.machine.cast import NOON, Member, register, resign, seed_of
 from tests.ledger.node.chain_maker import Maker, people
 
@@ -18,13 +22,18 @@ def test_signatures_in_our_own_blocks_are_not_verified_again_but_those_of_new_on
 ) -> None:
     made = Maker(tmp_path / "made")
     made.extend(3, people)
-    verified, real = list[bytes](), execution.verify_ed25519
+    verified: list[Signed] = []
 
-    def counted(public_key: bytes, message: bytes, signature: bytes) -> bool:
-        verified.append(message)
-        return real(public_key, message, signature)
+    def alone(key: bytes, message: bytes, signature: bytes) -> bool:
+        verified.append((key, message, signature))
+        return signing.verify_ed25519(key, message, signature)
 
-    monkeypatch.setattr(execution, "verify_ed25519", counted)
+    def together(signed: Sequence[Signed]) -> bool:
+        verified.extend(signed)
+        return signing.verify_all(signed)
+
+    monkeypatch.setattr(execution, "verify_ed25519", alone)
+    monkeypatch.setattr(execution, "verify_all", together)
     made.reboot()
     assert made.executor.height == 3
     assert verified == []
@@ -33,7 +42,7 @@ def test_signatures_in_our_own_blocks_are_not_verified_again_but_those_of_new_on
     now_ms = NOON + 5_000
     assert made.executor.app.check_tx(forged, now_ms).code.name == "SIGNATURE_INVALID"
     assert made.executor.app.check_tx(good, now_ms).ok
-    assert len(verified) == 2
+    assert {one[2] for one in verified} == {decode_tx(forged).signature, decode_tx(good).signature}
 
 
 def test_block_that_was_decided_with_a_forged_transaction_gives_the_same_state_again(tmp_path: Path) -> None:
