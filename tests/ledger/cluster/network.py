@@ -140,8 +140,8 @@ class Network:
             )
 
     def kill(self, *monikers: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """End these validators, or all: without warning unless told otherwise."""
-        names = [name for name in monikers or MONIKERS if name in self.processes]
+        """End these validators, or all that run: without warning unless told otherwise."""
+        names = [name for name in monikers or tuple(self.processes) if name in self.processes]
         for name in names:
             self.processes[name].send_signal(number)
         for name in names:
