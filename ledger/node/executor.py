@@ -73,6 +73,7 @@ class Executor:
         snapshot_every: int,
         snapshot_txs: int = SNAPSHOT_TXS,
         retain_blocks: int = 0,
+        snapshot_turn: float = 1.0,
     ) -> None:
         """Restore from the shelf's newest snapshot and catch up with the store. Raises NodeError."""
         if genesis.initial_height != 1:
@@ -82,7 +83,7 @@ class Executor:
         self.params = genesis.params
         self.genesis_members: Members = {each.public_key: each.power for each in genesis.validators}
         self.shelf = shelf
-        self.snapshots = SnapshotWriter(shelf, snapshot_every, snapshot_txs)
+        self.snapshots = SnapshotWriter(shelf, snapshot_every, snapshot_txs, snapshot_turn)
         self._retain_blocks = retain_blocks
         self._genesis_set = genesis.validator_set()
         self.adopted_commit = Commit()

@@ -59,6 +59,7 @@ class Node:
             self.config.snapshot_every,
             self.config.snapshot_txs,
             self.config.retain_blocks,
+            _turn(self.genesis, self.address),
         )
         self.mempool = Mempool(
             self._check_txs, self.config.mempool_txs, self.config.mempool_bytes, self.store.place_of
@@ -256,6 +257,13 @@ class Node:
     def _connected(self, peer: Peer) -> None:
         log("peer_up", peer=peer.moniker)
         self._gossip.greet(peer)
+
+
+def _turn(genesis: Genesis, address: bytes) -> float:
+    """This validator's place among those of the genesis, above 0 and at most 1; 1 for any other."""
+    members = genesis.validator_set()
+    index = members.index_of(address)
+    return 1.0 if index is None else (index + 1) / len(members.validators)
 
 
 def _now_ms() -> int:

@@ -4,6 +4,8 @@ Rules
 - One is taken at every multiple of `every` blocks, and newcomers are offered it. One for ourselves is taken
   once `txs` transactions came since the last one: a restart executes those and no more, but for what comes
   while one is being written.
+- The first one for ourselves, and the first after one that all take, is due earlier by this validator's turn:
+  were all to write at once, none would be free to decide blocks meanwhile.
 - A state tree is never changed, so a thread may write the one of some block while later ones are made. It
   costs no second copy of the state, and no other process.
 - The thread encodes a part of the tree at a time (a tenth of a millisecond at a million consents), and rests
@@ -41,10 +43,13 @@ class _Job:
 class SnapshotWriter:
     """Writes to one shelf, in a thread of its own while there is something to write."""
 
-    def __init__(self, shelf: SnapshotShelf, every: int, txs: int = SNAPSHOT_TXS) -> None:
+    def __init__(self, shelf: SnapshotShelf, every: int, txs: int = SNAPSHOT_TXS, turn: float = 1.0) -> None:
+        """`turn`, above 0 and at most 1: the share of `txs` after which the first one is due."""
         self._shelf = shelf
         self._every = every
         self._txs = txs
+        self._turn = turn
+        self._due = turn * txs
         self._taken = 0
         """The block after which one was taken last; it may still be being written."""
         self._txs_since = 0
@@ -54,8 +59,8 @@ class SnapshotWriter:
         self._hurry = threading.Event()
 
     def begin(self, height: int) -> None:
-        """The snapshot of this height is the one that the state was restored from."""
-        self._taken, self._txs_since = height, 0
+        """The snapshot of this height is the one that the state was restored from, or that all take."""
+        self._taken, self._txs_since, self._due = height, 0, self._turn * self._txs
 
     def executed(self, txs: int) -> None:
         """A stored block with so many transactions was executed again."""
@@ -65,7 +70,7 @@ class SnapshotWriter:
         """A block with so many transactions was committed: take its state if that is due."""
         self._txs_since += txs
         offered = state.height % self._every == 0
-        if offered or self._txs_since >= self._txs:
+        if offered or self._txs_since >= self._due:
             self._take(_Job(state, snapshot(), offered))
 
     def save(self, state: ChainState, snapshot: Callable[[], Pieces]) -> None:
@@ -99,6 +104,8 @@ class SnapshotWriter:
             else:
                 return  # it is due still, after the next block
         self.begin(job.state.height)
+        if not job.offered:
+            self._due = self._txs
 
     def _work(self, job: _Job | None) -> None:
         try:
