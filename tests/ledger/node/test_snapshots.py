@@ -16,9 +16,14 @@ import pytest
 
 from ledger.machine.application import Application
 from ledger.node import snapshot_writer
+from ledger.node.devnet import init_devnet
 from ledger.node.errors import NodeError
 from ledger.node.executor import Executor
+from ledger.node.home import Home
+from ledger.node.node import Node
 from ledger.node.snapshot_shelf import SnapshotShelf
+from ledger.node.snapshot_writer import SnapshotWriter
+from tests.ledger.cluster.network import APP_STATE, CHAIN_ID, MONIKERS
 from tests.ledger.node.chain_maker import Maker, people
 
 EVERY = 10
@@ -344,3 +349,28 @@ def test_fault_of_ours_while_writing_costs_that_snapshot_only(
     assert heights(made) == []
     made.extend(EVERY, people)
     assert heights(made) == [2 * EVERY]
+
+
+def test_validators_take_their_own_snapshots_in_turn_and_offered_ones_together(tmp_path: Path) -> None:
+    """Three transactions a block: twelve are four blocks. Each waits its turn after one that all take."""
+
+    def taken(turn: float) -> list[int]:
+        made = Maker(tmp_path / f"{turn}", waits=True)
+        writer = SnapshotWriter(made.executor.shelf, every=EVERY, txs=12, turn=turn)
+        made.executor.snapshots = writer
+        found = []
+        for _ in range(22):
+            made.extend(1, people)
+            found.append(writer._taken)
+        return sorted(set(found) - {0})
+
+    assert taken(0.25) == [1, 5, 9, 10, 11, 15, 19, 20, 21]
+    assert taken(0.5) == [2, 6, 10, 12, 16, 20, 22]
+    assert taken(1.0) == [4, 8, 10, 14, 18, 20]
+
+
+async def test_each_validator_has_a_turn_of_its_own(tmp_path: Path) -> None:
+    nodes = [Node(Home(made.home)) for made in init_devnet(tmp_path, MONIKERS, APP_STATE, CHAIN_ID, 20_000)]
+    assert sorted(node.executor.snapshots._turn for node in nodes) == [0.25, 0.5, 0.75, 1.0]
+    for node in nodes:
+        await node.stop()
