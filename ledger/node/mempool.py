@@ -53,6 +53,11 @@ class Mempool:
     def __iter__(self) -> Iterator[bytes]:
         return iter(tuple(self._txs.values()))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is taken in."""
+        return len(self._txs) >= self._max_txs or self.bytes >= self._max_bytes
+
     def add(self, wire: bytes) -> bool:
         """Take `wire` in; False when it is here or in a block already. Raises MempoolRefused."""
         (answer,) = self.add_all((wire,))

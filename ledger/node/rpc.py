@@ -16,7 +16,7 @@ from ledger.node.mempool import BUSY
 from ledger.node.readings import CONTENT_TYPE, exposition
 from ledger.node.rpc_consortium import CONSORTIUM_ROUTES
 from ledger.node.rpc_limits import IDLE_S, LimitedSite, RpcLimits
-from ledger.node.rpc_mempool import MEMPOOL_ROUTES, broadcast_all, broadcasts_of
+from ledger.node.rpc_mempool import MEMPOOL_ROUTES, broadcast_all, broadcasts_of, is_turned_away
 from ledger.node.rpc_params import Params, RpcError, invalid
 from ledger.node.rpc_proven import PROVEN_ROUTES
 from ledger.node.rpc_routes import ROUTES
@@ -27,6 +27,7 @@ MAX_BODY = 1024 * 1024
 MAX_BATCH = 100
 STAND_ASIDE_AFTER = 20
 RETRY_AFTER_S = 1
+_FULL = f"{BUSY}|busy: the pool is full and nothing of this batch was looked at, send it again shortly"
 _ALL: Mapping[str, Callable[[Any, Params], Awaitable[Any]]] = {
     **ROUTES,
     **MEMPOOL_ROUTES,
@@ -121,6 +122,8 @@ class Rpc:
     async def _post(self, request: web.Request) -> web.Response:
         try:
             body = await request.read()
+            if self._routes is _ALL and is_turned_away(self._node, body):
+                return _too_many(_refused(RpcError(-32000, "Too many requests", _FULL)))
             if self._routes is _ALL and 1 <= len(calls := broadcasts_of(body)) <= self._max_batch:
                 return web.Response(
                     body=await broadcast_all(self._node, calls), content_type="application/json"

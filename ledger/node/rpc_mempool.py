@@ -2,6 +2,7 @@
 
 Batches of broadcast_tx_sync are how a busy gateway writes. One that holds nothing else is read and answered
 as a whole, and its signatures are verified together; the answers are those that each call would get alone.
+When the pool is full it is not read at all: past saturation, what refusals cost is missing for blocks.
 """
 
 import asyncio
@@ -53,6 +54,14 @@ class _Answer(msgspec.Struct):
 
 _broadcasts = msgspec.json.Decoder(list[Broadcast])
 _encoder = msgspec.json.Encoder()
+
+
+def is_turned_away(node: Node, body: bytes) -> bool:
+    """Whether this is a batch of nothing but broadcasts, and the pool is full."""
+    if not node.mempool.is_full:
+        return False
+    broadcasts = body.count(b'"broadcast_tx_sync"')
+    return broadcasts > 1 and body.count(b'"method"') == broadcasts
 
 
 def broadcasts_of(body: bytes) -> list[Broadcast]:

@@ -46,6 +46,27 @@ async def test_full_pool_answers_429_and_when_to_try_again(full: DevnetNode, rou
     assert str(BUSY) in answer.text
 
 
+async def test_a_batch_of_broadcasts_is_turned_away_whole_and_any_other_batch_is_read(
+    full: DevnetNode,
+) -> None:
+    def call(number: int, method: str = "broadcast_tx_sync") -> dict[str, object]:
+        tx = base64.b64encode(Person(f"person {number}").registers()).decode()
+        params = {"tx": tx} if method == "broadcast_tx_sync" else {}
+        return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        turned_away = await client.post(full.rpc, json=[call(1), call(2)])
+        mixed = await client.post(full.rpc, json=[call(1), call(2), call(3, "health")])
+        waiting = await client.post(full.rpc, json=call(4, "num_unconfirmed_txs"))
+    assert turned_away.status_code == 429
+    assert int(turned_away.headers["Retry-After"]) >= 1
+    assert turned_away.json()["id"] is None
+    assert turned_away.json()["error"]["data"].startswith(f"{BUSY}|")
+    assert mixed.status_code == 200
+    assert [answer["result"].get("code") for answer in mixed.json()] == [BUSY, BUSY, None]
+    assert waiting.json()["result"]["n_txs"] == "2"
+
+
 async def test_other_refusals_and_other_routes_are_no_429(full: DevnetNode) -> None:
     waiting = base64.b64encode(b"not a transaction").decode()
     async with httpx.AsyncClient(trust_env=False) as client:
