@@ -4,8 +4,9 @@ Rules
 - One is taken at every multiple of `every` blocks, and newcomers are offered it. One for ourselves is taken
   once `txs` transactions came since the last one: a restart executes those and no more, but for what comes
   while one is being written.
-- The first one for ourselves, and the first after one that all take, is due earlier by this validator's turn:
-  were all to write at once, none would be free to decide blocks meanwhile.
+- Were all validators to write at once, none would be free to decide blocks meanwhile. So each has its turn:
+  the first one for ourselves, and the first after one that all take, is due earlier by it; one that all take
+  is written later by it, for which no more is held than the tree of that block.
 - A state tree is never changed, so a thread may write the one of some block while later ones are made. It
   costs no second copy of the state, and no other process.
 - The thread encodes a part of the tree at a time (a tenth of a millisecond at a million consents), and rests
@@ -27,6 +28,8 @@ from ledger.node.snapshot_shelf import SnapshotShelf
 SNAPSHOT_TXS = 100_000
 """At 45 us for each, executing so many again takes 3.4 s; docs/ledger-performance.md has the whole bound."""
 BURST_S = 0.001
+WRITERS = 4
+"""So many are assumed to write one after another where all take a snapshot, each as long as we did last."""
 REST = 1.0
 
 Pieces = Iterable[bytes]
@@ -50,6 +53,7 @@ class SnapshotWriter:
         self._txs = txs
         self._turn = turn
         self._due = turn * txs
+        self._took_s = 0.0
         self._taken = 0
         """The block after which one was taken last; it may still be being written."""
         self._txs_since = 0
@@ -125,13 +129,16 @@ class SnapshotWriter:
             return job
 
     def _write(self, job: _Job) -> None:
+        if job.offered:
+            self._hurry.wait(WRITERS * self._turn * self._took_s)
         began, height = time.monotonic(), job.state.height
         try:
             label = self._shelf.write(job.state, self._resting(job.pieces), job.offered)
         except OSError as error:
             log("snapshot_failed", height=height, why=str(error), next="those before it stay")
             return
-        took_ms = round(1000 * (time.monotonic() - began))
+        self._took_s = time.monotonic() - began
+        took_ms = round(1000 * self._took_s)
         log("snapshot", height=height, chunks=len(label.chunks), offered=job.offered, ms=took_ms)
 
     def _resting(self, pieces: Pieces) -> Iterator[bytes]:

@@ -374,3 +374,29 @@ async def test_each_validator_has_a_turn_of_its_own(tmp_path: Path) -> None:
     assert sorted(node.executor.snapshots._turn for node in nodes) == [0.25, 0.5, 0.75, 1.0]
     for node in nodes:
         await node.stop()
+
+
+def test_one_that_all_take_is_written_in_turn_and_is_still_of_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits as long as those before it are expected to write; whoever stops the node waits for no turn."""
+    waited: list[float] = []
+    real = threading.Event.wait
+
+    def wait(self: threading.Event, timeout: float | None = None) -> bool:
+        if timeout is not None and timeout > 10:
+            waited.append(timeout)
+        return real(self, None if timeout is None else min(timeout, 0.2))
+
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    made = Maker(tmp_path / "made", snapshot_every=EVERY, waits=False)
+    made.extend(EVERY - 1, people)
+    made.executor.snapshots._turn, made.executor.snapshots._took_s = 0.75, 100.0
+    made.extend(2, people)
+    assert heights(made) == []
+    made.executor.snapshots.finish()
+    assert waited == [300.0]
+    assert heights(made) == [EVERY]
+    assert made.executor.height == EVERY + 1
+    made.reboot()
+    assert made.executor.height == EVERY + 1
