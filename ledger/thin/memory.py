@@ -16,9 +16,9 @@ from contextvars import ContextVar
 from ledger.thin.errors import Busy
 
 MAX_REQUESTS = 64
-MAX_BYTES = 24 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 SMALL = 64 * 1024
-MAX_LARGE = 3
+MAX_LARGE = 2
 WAIT_S = 5.0
 
 
