@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import uvloop
@@ -90,6 +91,6 @@ def is_held(outcome: Outcome) -> bool:
     return outcome.committed == outcome.sent and outcome.latency(0.99) < P99_LIMIT_MS
 
 
-def _rpc(node: DevnetNode, route: str) -> dict:  # type: ignore[type-arg]
-    result: dict = httpx.get(f"{node.rpc}/{route}", timeout=10, trust_env=False).json()["result"]  # type: ignore[type-arg]
+def _rpc(node: DevnetNode, route: str) -> dict[str, Any]:
+    result: dict[str, Any] = httpx.get(f"{node.rpc}/{route}", timeout=10, trust_env=False).json()["result"]
     return result

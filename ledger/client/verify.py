@@ -12,6 +12,7 @@ Rules
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,12 +63,12 @@ class ProvenRange:
     commit: Commit | None
 
 
-class Checks:
+class Checks(ABC):
     """Answers checked against headers. Which headers count, `check_signed` of a subclass decides."""
 
+    @abstractmethod
     def check_signed(self, header: Header, commit: Commit) -> None:
         """Raises ProofInvalid unless this header counts, `commit` vouching for it."""
-        raise NotImplementedError
 
     def signed_header(self, answer: Mapping[str, Any]) -> Header:
         """The header that an answer of the `commit` route holds."""

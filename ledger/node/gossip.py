@@ -23,25 +23,6 @@ from ledger.node.evidence_pool import EvidencePool
 from ledger.node.executor import Executor
 from ledger.node.intake import Intake
 from ledger.node.mempool import Mempool
-from ledger.node.messages import (
-    BlockHeld,
-    BlockWanted,
-    Chunk,
-    ChunkWanted,
-    Committed,
-    CommittedGone,
-    CommittedWanted,
-    EvidenceHeld,
-    LightBlockHeld,
-    LightBlockWanted,
-    Message,
-    ProposedBlock,
-    SnapshotOffered,
-    SnapshotsWanted,
-    Status,
-    Transactions,
-    Votes,
-)
 from ledger.node.newcomer import Newcomer, answers
 from ledger.node.peers import SILENCE_S, Mesh, Peer
 from ledger.node.runtime import ConsensusHost
@@ -51,7 +32,13 @@ from ledger.types.proposal import Proposal
 from ledger.types.proto import ProtoError
 from ledger.types.vote import Vote
 
-REQUESTS = (CommittedWanted, BlockWanted, SnapshotsWanted, ChunkWanted, LightBlockWanted)
+REQUESTS = (
+    messages.CommittedWanted,
+    messages.BlockWanted,
+    messages.SnapshotsWanted,
+    messages.ChunkWanted,
+    messages.LightBlockWanted,
+)
 """What we answer at length: the bytes are counted against the peer's allowance."""
 STALL_S = 0.4
 HEARTBEAT_S = SILENCE_S / 3
@@ -104,7 +91,9 @@ class Gossip:
         for frame in _frames(list(self._mempool)):
             self._send(peer, frame)
         if pieces := self._evidence.pending():
-            self._send(peer, EvidenceHeld(tuple(one.encode() for one in pieces[: messages.MAX_PIECES])))
+            self._send(
+                peer, messages.EvidenceHeld(tuple(one.encode() for one in pieces[: messages.MAX_PIECES]))
+            )
 
     async def watch(self) -> None:
         """Ask when a height in progress stalls; otherwise only beat, so that an idle node sleeps."""
@@ -127,11 +116,11 @@ class Gossip:
         self._since_heartbeat = 0.0
         self._mesh.broadcast(messages.encode(self._status(asks)))
 
-    def _status(self, asks: bool) -> Status:
-        return Status(self._store.height, self._host.round, asks)
+    def _status(self, asks: bool) -> messages.Status:
+        return messages.Status(self._store.height, self._host.round, asks)
 
     @staticmethod
-    def _send(peer: Peer, message: Message) -> None:
+    def _send(peer: Peer, message: messages.Message) -> None:
         peer.send(messages.encode(message))
 
     # --- receiving ----------------------------------------------------------------------------
@@ -149,31 +138,31 @@ class Gossip:
         except (NotAdmitted, ProtoError, BlockInvalid, EvidenceError) as error:
             raise PeerMisbehaved("a valid " + type(message).__name__, str(error)) from error
 
-    def _dispatch(self, peer: Peer, message: Message) -> None:
-        if isinstance(message, Votes):
+    def _dispatch(self, peer: Peer, message: messages.Message) -> None:
+        if isinstance(message, messages.Votes):
             for encoded in message.votes:
                 self._host.receive_vote(Vote.decode(encoded))
-        elif isinstance(message, ProposedBlock):
+        elif isinstance(message, messages.ProposedBlock):
             self._host.receive_proposal(Proposal.decode(message.proposal), message.block)
-        elif isinstance(message, Transactions):
+        elif isinstance(message, messages.Transactions):
             self._intake.put(message.txs, lambda code: self._refused(peer, code))
-        elif isinstance(message, EvidenceHeld):
+        elif isinstance(message, messages.EvidenceHeld):
             self._on_evidence(message)
-        elif isinstance(message, Status):
+        elif isinstance(message, messages.Status):
             self._on_status(peer, message)
-        elif isinstance(message, SnapshotOffered | Chunk | LightBlockHeld):
+        elif isinstance(message, messages.SnapshotOffered | messages.Chunk | messages.LightBlockHeld):
             self._newcomer.heard(peer, message)
-        elif isinstance(message, SnapshotsWanted | ChunkWanted | LightBlockWanted):
+        elif isinstance(message, messages.SnapshotsWanted | messages.ChunkWanted | messages.LightBlockWanted):
             for answer in answers(message, self._executor, self._host.seen_commit):
                 self._send(peer, answer)
-        elif isinstance(message, BlockWanted):
+        elif isinstance(message, messages.BlockWanted):
             if (held := self._host.held_block(message.block_hash)) is not None:
-                self._send(peer, BlockHeld(message.height, held))
-        elif isinstance(message, BlockHeld):
+                self._send(peer, messages.BlockHeld(message.height, held))
+        elif isinstance(message, messages.BlockHeld):
             self._host.receive_block(message.block)
-        elif isinstance(message, CommittedWanted):
+        elif isinstance(message, messages.CommittedWanted):
             self._on_committed_wanted(peer, message)
-        elif isinstance(message, CommittedGone):
+        elif isinstance(message, messages.CommittedGone):
             peer.base = message.base
             self._block_sync.answered(peer)
             self._catch_up()
@@ -188,14 +177,14 @@ class Gossip:
         except PeerMisbehaved as error:
             peer.connection.close(error)
 
-    def _on_evidence(self, message: EvidenceHeld) -> None:
+    def _on_evidence(self, message: messages.EvidenceHeld) -> None:
         pieces = (DuplicateVoteEvidence.decode(piece) for piece in message.pieces)
         new = [piece.encode() for piece in pieces if self._evidence.add(piece)]
         if new:
-            self._mesh.broadcast(messages.encode(EvidenceHeld(tuple(new))))
+            self._mesh.broadcast(messages.encode(messages.EvidenceHeld(tuple(new))))
             self._host.wake()
 
-    def _on_status(self, peer: Peer, status: Status) -> None:
+    def _on_status(self, peer: Peer, status: messages.Status) -> None:
         peer.height = status.height
         self._block_sync.answered(peer)
         if status.height > self._store.height:
@@ -212,29 +201,29 @@ class Gossip:
         if best > self._store.height and not self._newcomer.takes_over(best, self._block_sync.stranded):
             self._block_sync.go_on()
 
-    def _on_committed_wanted(self, peer: Peer, wanted: CommittedWanted) -> None:
+    def _on_committed_wanted(self, peer: Peer, wanted: messages.CommittedWanted) -> None:
         if wanted.height < self._store.base:
-            self._send(peer, CommittedGone(self._store.base))
+            self._send(peer, messages.CommittedGone(self._store.base))
             return
         sent = 0
         for height in range(wanted.height, min(self._store.height + 1, wanted.height + BLOCKS_PER_ANSWER)):
             stored = self._store.load(height)
             if stored is None or sent > BYTES_PER_ANSWER:
                 break
-            self._send(peer, Committed(height, stored.block, stored.commit))
+            self._send(peer, messages.Committed(height, stored.block, stored.commit))
             sent += len(stored.block)
         if sent:
             self._send(peer, self._status(asks=False))
 
 
-def _frames(txs: list[bytes]) -> list[Transactions]:
-    frames: list[Transactions] = []
+def _frames(txs: list[bytes]) -> list[messages.Transactions]:
+    frames: list[messages.Transactions] = []
     batch: list[bytes] = []
     size = 0
     for wire in txs:
         if batch and (size + len(wire) > TX_BYTES_PER_FRAME or len(batch) == messages.MAX_TXS):
-            frames.append(Transactions(tuple(batch)))
+            frames.append(messages.Transactions(tuple(batch)))
             batch, size = [], 0
         batch.append(wire)
         size += len(wire)
-    return [*frames, Transactions(tuple(batch))] if batch else frames
+    return [*frames, messages.Transactions(tuple(batch))] if batch else frames

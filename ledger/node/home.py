@@ -10,8 +10,6 @@ data/                     signer.state (double-sign guard), wal.log, blocks.log,
 """
 
 import base64
-import fcntl
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +17,7 @@ import msgspec
 from nacl.signing import SigningKey
 
 from ledger.node.errors import HomeInvalid
+from ledger.node.folder_lock import take_lock
 from ledger.node.peers import PeerAddress, certificate_der
 from ledger.node.snapshot_writer import SNAPSHOT_TXS
 from ledger.types.params import TRUSTING_PERIOD_S
@@ -136,13 +135,10 @@ class Home:
 
     def lock(self) -> int:
         """Keep a second node out of this home until the process ends; returns the descriptor to keep."""
-        descriptor = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return take_lock(self.data / "lock")
         except OSError as error:
-            os.close(descriptor)
             raise HomeInvalid(f"another node already runs on {self.folder.name}: stop it first") from error
-        return descriptor
 
     @staticmethod
     def _read(path: Path, kind: Any) -> Any:

@@ -13,26 +13,8 @@ Rules
 from collections.abc import Callable
 from typing import Any
 
+from ledger.node import messages
 from ledger.node.errors import PeerMisbehaved
-from ledger.node.messages import (
-    BlockHeld,
-    BlockWanted,
-    Chunk,
-    ChunkWanted,
-    Committed,
-    CommittedGone,
-    CommittedWanted,
-    EvidenceHeld,
-    LightBlockHeld,
-    LightBlockWanted,
-    Message,
-    ProposedBlock,
-    SnapshotOffered,
-    SnapshotsWanted,
-    Status,
-    Transactions,
-    Votes,
-)
 from ledger.types.tx_errors import Code
 
 FORBEARANCE = 20
@@ -113,19 +95,28 @@ class Allowance:
 
 Costs = tuple[tuple[str, float], ...]
 _COSTS: dict[type, Callable[[Any, int], Costs]] = {
-    Transactions: lambda said, size: (("transactions", len(said.txs)), ("transaction bytes", size)),
-    Votes: lambda said, size: (("votes", len(said.votes)),),
-    ProposedBlock: lambda said, size: (("proposals", 1), ("proposal bytes", size)),
-    EvidenceHeld: lambda said, size: (("evidence", len(said.pieces)),),
-    Status: lambda said, size: (("statuses", 1), ("requests", 1)) if said.asks else (("statuses", 1),),
-    CommittedWanted: lambda said, size: (("requests", 1),),
-    BlockWanted: lambda said, size: (("requests", 1),),
-    ChunkWanted: lambda said, size: (("requests", 1),),
+    messages.Transactions: lambda said, size: (("transactions", len(said.txs)), ("transaction bytes", size)),
+    messages.Votes: lambda said, size: (("votes", len(said.votes)),),
+    messages.ProposedBlock: lambda said, size: (("proposals", 1), ("proposal bytes", size)),
+    messages.EvidenceHeld: lambda said, size: (("evidence", len(said.pieces)),),
+    messages.Status: lambda said, size: (
+        (("statuses", 1), ("requests", 1)) if said.asks else (("statuses", 1),)
+    ),
+    messages.CommittedWanted: lambda said, size: (("requests", 1),),
+    messages.BlockWanted: lambda said, size: (("requests", 1),),
+    messages.ChunkWanted: lambda said, size: (("requests", 1),),
     # these decode blocks, or make a long list
-    LightBlockWanted: lambda said, size: (("requests", 5),),
-    SnapshotsWanted: lambda said, size: (("requests", 5),),
+    messages.LightBlockWanted: lambda said, size: (("requests", 5),),
+    messages.SnapshotsWanted: lambda said, size: (("requests", 5),),
     **dict.fromkeys(
-        (BlockHeld, Committed, CommittedGone, SnapshotOffered, Chunk, LightBlockHeld),
+        (
+            messages.BlockHeld,
+            messages.Committed,
+            messages.CommittedGone,
+            messages.SnapshotOffered,
+            messages.Chunk,
+            messages.LightBlockHeld,
+        ),
         lambda said, size: (("answers", 1),),
     ),
 }
@@ -141,7 +132,7 @@ class Conduct:
         self._pause_s = 0.0
         self._barred_until_s = 0.0
 
-    def admits(self, message: Message, size: int, now_s: float) -> bool:
+    def admits(self, message: messages.Message, size: int, now_s: float) -> bool:
         """Whether to look at this message of `size` bytes. Raises PeerMisbehaved when it never ends."""
         costs = _COSTS[type(message)](message, size)
         return all(self._allowances[what].take(now_s, tokens) for what, tokens in costs)

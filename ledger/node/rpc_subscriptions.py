@@ -10,6 +10,7 @@ Rules
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +47,7 @@ class _Subscription:
     """Which events it may match."""
 
 
-class Subscriber(Generic[Of]):
+class Subscriber(ABC, Generic[Of]):
     """What one WebSocket has subscribed to, and the task that feeds it; from where, its subclass knows."""
 
     def __init__(self, node: Of, socket: web.WebSocketResponse) -> None:
@@ -93,13 +94,13 @@ class Subscriber(Generic[Of]):
         if self._task is not None:
             self._task.cancel()
 
+    @abstractmethod
     def _height(self) -> int:
         """The block after which what is subscribed to now begins."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _feed(self, height: int) -> None:
         """Tell every block after `height`, for ever."""
-        raise NotImplementedError
 
     def _wanted(self) -> frozenset[str]:
         """The events that any subscription may match."""

@@ -11,14 +11,13 @@ Rules
 - What the command line says again replaces what thin.json says. The genesis never changes.
 """
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 
+from ledger.node.folder_lock import take_lock
 from ledger.node.record_log import write_atomically
 from ledger.thin.errors import HomeUnusable
 from ledger.types.genesis import Genesis, GenesisError
@@ -92,13 +91,10 @@ class ThinHome:
 
     def lock(self) -> int:
         """Keep a second node out of this home until the process ends; returns the descriptor to keep."""
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return take_lock(self.folder / "lock")
         except OSError as error:
-            os.close(descriptor)
             raise HomeUnusable(f"another node already runs on {self.folder.name}: stop it first") from error
-        return descriptor
 
     def _take_genesis(self, source: Path | None) -> None:
         if source is None:
